@@ -1,0 +1,1 @@
+"""Client of Condensery, the context compression service."""

@@ -1,0 +1,80 @@
+"""Make retrieved documents shorter, and know where every kept word came from."""
+
+from compressors.budget import Budget, Counter, share_of
+from compressors.chain import AtRate, Chain, FailurePolicy, final_outcome
+from compressors.errors import (
+    Cancelled,
+    CompressionError,
+    DeadlineExceeded,
+    InvalidInput,
+    ModelFailure,
+    NotFound,
+    Overloaded,
+    Unavailable,
+)
+from compressors.exit import Exit
+from compressors.llmlingua2 import Llmlingua2
+from compressors.protocols import (
+    Clusterer,
+    Compressor,
+    Encoded,
+    Encoder,
+    Forward,
+    Pieces,
+    Segmenter,
+    SentenceScorer,
+    Summarizer,
+    Summary,
+    TokenScorer,
+)
+from compressors.values import (
+    Context,
+    Document,
+    Outcome,
+    Passage,
+    Seconds,
+    Source,
+    Span,
+    StageOutcome,
+    StageReport,
+)
+
+__all__ = [
+    "AtRate",
+    "Budget",
+    "Cancelled",
+    "Chain",
+    "Clusterer",
+    "CompressionError",
+    "Compressor",
+    "Context",
+    "Counter",
+    "DeadlineExceeded",
+    "Document",
+    "Encoded",
+    "Encoder",
+    "Exit",
+    "FailurePolicy",
+    "Forward",
+    "InvalidInput",
+    "Llmlingua2",
+    "ModelFailure",
+    "NotFound",
+    "Outcome",
+    "Overloaded",
+    "Passage",
+    "Pieces",
+    "Seconds",
+    "Segmenter",
+    "SentenceScorer",
+    "Source",
+    "Span",
+    "StageOutcome",
+    "StageReport",
+    "Summarizer",
+    "Summary",
+    "TokenScorer",
+    "Unavailable",
+    "final_outcome",
+    "share_of",
+]

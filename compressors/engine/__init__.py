@@ -1,0 +1,1 @@
+"""Turn many small model calls into few large ones."""

@@ -1,0 +1,96 @@
+"""LLMLingua-2: keep the words that a token classifier says are worth keeping.
+
+Method: arXiv 2403.12968, here in the mode `span`: words are slices of the source, the threshold
+is one rank over the whole request, and the budget is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from compressors.budget import Budget
+from compressors.errors import InvalidInput
+from compressors.protocols import Pieces, TokenScorer
+from compressors.scores import checked
+from compressors.selection import (
+    ORDINARY,
+    PREFERRED,
+    PROTECTED,
+    Candidate,
+    merge_runs,
+    select,
+)
+from compressors.values import Context, Passage
+from compressors.words import occurrences, tied_scores, touches, word_ranges
+
+
+@dataclass(frozen=True, slots=True)
+class Llmlingua2:
+    """A ``Compressor`` that drops words.
+
+    With a budget: the best words of all documents that fit. Without: those with at least
+    ``threshold``. Passages of fewer than ``min_words`` words are spared as long as the budget
+    allows it, since dropping words from little text mostly harms.
+    """
+
+    scorer: TokenScorer
+    backend: str
+    threshold: float = 0.5
+    min_words: int = 30
+    name: str = "llmlingua2"
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.threshold <= 1.0:
+            raise InvalidInput("llmlingua2.threshold", f"must be in [0, 1], is {self.threshold}")
+        if self.min_words < 0:
+            raise InvalidInput("llmlingua2.min_words", f"must not be negative, is {self.min_words}")
+
+    def compress(self, context: Context, budget: Budget) -> Context:
+        pieces = words_of(context)
+        if not pieces:
+            return context
+        scores = self.scorer.score(list(pieces.values()))
+        candidates: list[Candidate] = []
+        for (index, piece), row in zip(pieces.items(), scores, strict=True):
+            candidates += word_candidates(index, piece, row, context.protected, self.min_words)
+        return keep_words(context, candidates, budget, threshold=self.threshold)
+
+
+def words_of(context: Context) -> dict[int, Pieces]:
+    """The words of every passage that has any, by the index of the passage."""
+    return {
+        index: Pieces(passage.document.text, tuple(words), passage.document.title)
+        for index, passage in enumerate(context.passages)
+        if (words := _words(passage))
+    }
+
+
+def _words(passage: Passage) -> list[tuple[int, int]]:
+    text = passage.document.text
+    return [word for span in passage.spans for word in word_ranges(text, span.start, span.end)]
+
+
+def word_candidates(
+    index: int,
+    piece: Pieces,
+    scores: Sequence[float],
+    protected: Sequence[str],
+    min_words: int,
+) -> list[Candidate]:
+    """Words as candidates: negations and punctuation tied to their neighbours, few words spared."""
+    values = tied_scores(piece.text, piece.ranges, checked(scores, len(piece.ranges)))
+    kept = occurrences(piece.text, protected)
+    usual = PREFERRED if len(piece.ranges) < min_words else ORDINARY
+    return [
+        Candidate(index, start, end, value, PROTECTED if touches(start, end, kept) else usual)
+        for (start, end), value in zip(piece.ranges, values, strict=True)
+    ]
+
+
+def keep_words(
+    context: Context, candidates: Sequence[Candidate], budget: Budget, *, threshold: float
+) -> Context:
+    """Select words and join neighbours to runs."""
+    selected = select(context, candidates, budget, threshold=threshold)
+    return replace(selected, passages=tuple(merge_runs(p) for p in selected.passages))

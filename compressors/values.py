@@ -1,0 +1,234 @@
+"""The values that travel through a chain: frozen, and never half-valid."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from compressors.errors import InvalidInput
+
+
+class Outcome(Enum):
+    """What became of a document."""
+
+    KEPT_WHOLE = "kept_whole"
+    COMPRESSED = "compressed"
+    DROPPED = "dropped"
+    SUMMARIZED = "summarized"
+    BLANK = "blank"
+    PASSED_THROUGH_DEADLINE = "passed_through_deadline"
+    PASSED_THROUGH_ERROR = "passed_through_error"
+
+
+class StageOutcome(Enum):
+    """What a stage did as a whole."""
+
+    RAN = "ran"
+    SKIPPED_BUDGET = "skipped_budget"
+    SKIPPED_INPUT = "skipped_input"
+    SKIPPED_DEADLINE = "skipped_deadline"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Span:
+    """Characters ``start`` up to, not including, ``end`` of a document's text, and their score.
+
+    The score is in [0, 1], from the last stage that scored the span; it takes no part in
+    comparisons.
+    """
+
+    start: int
+    end: int
+    score: float = field(default=1.0, compare=False)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.start < self.end:
+            raise InvalidInput("span", f"not a span: [{self.start}, {self.end})")
+        if not 0.0 <= self.score <= 1.0:
+            raise InvalidInput("span.score", f"not in [0, 1]: {self.score}")
+
+    def __len__(self) -> int:
+        return self.end - self.start
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Characters of a document that a summary was written from."""
+
+    document_id: str
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text as the retriever, or a summarizer, gave it; never altered.
+
+    A document with ``sources`` is a summary of them.
+    """
+
+    id: str
+    text: str
+    title: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    sources: tuple[Source, ...] = ()
+
+    @property
+    def is_blank(self) -> bool:
+        return not self.text.strip()
+
+    @property
+    def is_summary(self) -> bool:
+        return bool(self.sources)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A document and the sorted, disjoint spans of it that are kept.
+
+    ``summarized`` says that a summary stands for the document now; it then keeps no spans.
+    """
+
+    document: Document
+    spans: tuple[Span, ...]
+    summarized: bool = False
+
+    def __post_init__(self) -> None:
+        ends = [0, *(span.end for span in self.spans)]
+        if any(span.start < end for span, end in zip(self.spans, ends, strict=False)):
+            raise InvalidInput("spans", "not sorted and disjoint")
+        if ends[-1] > len(self.document.text):
+            raise InvalidInput("spans", f"{ends[-1]} is beyond {len(self.document.text)}")
+
+    @classmethod
+    def whole(cls, document: Document) -> Passage:
+        """All of a document; nothing of a blank one."""
+        spans = () if document.is_blank else (Span(0, len(document.text)),)
+        return cls(document, spans)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing but white space is missing."""
+        return join_slices(self.document.text, self.spans).strip() == self.document.text.strip()
+
+    @property
+    def text(self) -> str:
+        return join_slices(self.document.text, self.spans)
+
+    def keeping(self, spans: Sequence[Span]) -> Passage:
+        """The same document with other spans, which must lie inside those of this passage."""
+        return replace(self, spans=tuple(spans))
+
+
+def join_slices(text: str, spans: Sequence[Span]) -> str:
+    """The slices of ``text``, with the gap where it is white space, else one white space of it.
+
+    Where a gap holds none, as between Chinese characters, nothing stands for it. So the result
+    is always a subsequence of the text, and never longer.
+    """
+    pieces: list[str] = []
+    end = 0
+    for span in spans:
+        if pieces:
+            pieces.append(_joint(text[end : span.start]))
+        pieces.append(text[span.start : span.end])
+        end = span.end
+    return "".join(pieces)
+
+
+def _joint(gap: str) -> str:
+    if not gap or gap.isspace():
+        return gap
+    if "\n" in gap:
+        return "\n"
+    return next((character for character in gap if character.isspace()), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """Where the time of some work went."""
+
+    queued: float = 0.0
+    tokenizing: float = 0.0
+    computing: float = 0.0
+    elapsed: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StageReport:
+    """What a stage did: tokens in and out, time, and the state of every document after it."""
+
+    stage: str
+    backend: str
+    outcome: StageOutcome
+    tokens_in: int
+    tokens_out: int
+    seconds: Seconds
+    outcomes: tuple[tuple[str, Outcome], ...]
+    detail: str = ""
+    tokens_spent: int = 0
+    """What summarizers read and wrote."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What goes into every stage and what comes out.
+
+    ``passages`` holds every document of the request in its order, kept or not, and the summaries
+    that stages wrote, each before the first document that it stands for.
+    """
+
+    query: str
+    passages: tuple[Passage, ...]
+    protected: tuple[str, ...] = ()
+    """Literal strings that stay wherever they stand in a kept or unkept document."""
+    allow_empty: bool = False
+    notes: tuple[str, ...] = ()
+    """What stages have to say of how they went, for their reports; never a text."""
+    trace: tuple[StageReport, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        query: str,
+        documents: Sequence[Document],
+        *,
+        protected: Sequence[str] = (),
+        allow_empty: bool = False,
+    ) -> Context:
+        passages = tuple(Passage.whole(document) for document in documents)
+        return cls(query, passages, tuple(protected), allow_empty)
+
+    def noting(self, note: str) -> Context:
+        return replace(self, notes=(*self.notes, note))
+
+    @property
+    def text(self) -> str:
+        return assemble(self.passages)
+
+    @property
+    def originals(self) -> tuple[Passage, ...]:
+        return tuple(passage for passage in self.passages if not passage.document.is_summary)
+
+    @property
+    def summaries(self) -> tuple[Passage, ...]:
+        return tuple(passage for passage in self.passages if passage.document.is_summary)
+
+
+def assemble(passages: Sequence[Passage]) -> str:
+    """The text that goes to the LLM: what is kept of each passage, a blank line between them."""
+    return "\n\n".join(text for passage in passages if (text := passage.text))
+
+
+def outcome_of(passage: Passage) -> Outcome:
+    """What became of a document, as far as its spans tell."""
+    if passage.document.is_blank:
+        return Outcome.BLANK
+    if passage.summarized:
+        return Outcome.SUMMARIZED
+    if not passage.spans:
+        return Outcome.DROPPED
+    return Outcome.KEPT_WHOLE if passage.is_whole else Outcome.COMPRESSED

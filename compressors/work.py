@@ -1,0 +1,115 @@
+"""One request's claim on the machine: how long it may take, and where its time went."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from compressors.errors import Cancelled, DeadlineExceeded
+from compressors.values import Seconds
+
+
+class Work:
+    """Deadline, cancellation and clock of one request; safe to use from several threads.
+
+    ``deadline`` is a point of ``time.monotonic``; ``None`` means no limit. The one mutable thing
+    that follows a request, so that scorers and values need not carry it: the code that serves a
+    request runs inside ``with work.active():`` and whoever needs it asks ``current()``.
+    """
+
+    def __init__(self, deadline: float | None = None) -> None:
+        self.deadline = deadline
+        self._cancelled = threading.Event()
+        self._lock = threading.Lock()
+        self._queued = self._tokenizing = self._computing = 0.0
+        self._tokens_spent = 0
+        self._hooks: list[Callable[[], None]] = []
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled.is_set()
+
+    @property
+    def expired(self) -> bool:
+        return self.deadline is not None and time.monotonic() >= self.deadline
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds that are left, never below 0; ``None`` without a deadline."""
+        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+
+    def check(self) -> None:
+        """Raise ``Cancelled`` or ``DeadlineExceeded`` if there is no use in going on."""
+        if self.cancelled:
+            raise Cancelled("the request was cancelled")
+        if self.expired:
+            raise DeadlineExceeded("the request's deadline is over")
+
+    def cancel(self) -> None:
+        """Nobody waits any more. Wakes whoever waits on the request's behalf."""
+        with self._lock:
+            self._cancelled.set()
+            hooks, self._hooks = self._hooks, []
+        for hook in hooks:
+            hook()
+
+    def on_cancel(self, hook: Callable[[], None]) -> None:
+        """Call ``hook`` once when the request is cancelled; at once if it was already."""
+        with self._lock:
+            if not self._cancelled.is_set():
+                self._hooks.append(hook)
+                return
+        hook()
+
+    def spend(
+        self, *, queued: float = 0.0, tokenizing: float = 0.0, computing: float = 0.0
+    ) -> None:
+        """Add seconds to the account."""
+        with self._lock:
+            self._queued += queued
+            self._tokenizing += tokenizing
+            self._computing += computing
+
+    def spend_tokens(self, tokens: int) -> None:
+        """Add tokens that a summarizer read or wrote."""
+        with self._lock:
+            self._tokens_spent += tokens
+
+    @property
+    def tokens_spent(self) -> int:
+        return self._tokens_spent
+
+    @property
+    def seconds(self) -> Seconds:
+        """What was spent so far; ``elapsed`` is not counted here."""
+        with self._lock:
+            return Seconds(self._queued, self._tokenizing, self._computing)
+
+    @contextmanager
+    def tokenizing(self) -> Iterator[None]:
+        """Count the time of a block as tokenising."""
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.spend(tokenizing=time.perf_counter() - start)
+
+    @contextmanager
+    def active(self) -> Iterator[Work]:
+        """Make this the work that ``current`` gives to the code in the block."""
+        token = _CURRENT.set(self)
+        try:
+            yield self
+        finally:
+            _CURRENT.reset(token)
+
+
+_CURRENT: ContextVar[Work | None] = ContextVar("work", default=None)
+
+
+def current() -> Work:
+    """The work that this code is part of; one without limits where none is active."""
+    return _CURRENT.get() or Work()

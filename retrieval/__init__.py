@@ -1,0 +1,1 @@
+"""Embeddings, the FAISS index, clustering and the retriever."""

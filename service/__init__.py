@@ -1,0 +1,1 @@
+"""The edge: gRPC, settings, auth, metrics, the downstream LLM and the command line."""
