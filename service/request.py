@@ -1,0 +1,184 @@
+"""What a caller asks for and gets, as values: the wire contract without its encoding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from compressors.chain import FailurePolicy
+from compressors.errors import InvalidInput
+from compressors.values import Context, Document, Outcome, Source, Span, StageReport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitOptions:
+    """Of the stage ``exit``; ``None`` leaves the default of the compressor, here and below."""
+
+    threshold: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Llmlingua2Options:
+    """Of the stage ``llmlingua2``."""
+
+    threshold: float | None = None
+    min_words: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CragOptions:
+    """Of the stage ``crag``; without a summarizer it keeps representative passages."""
+
+    clusters: int | None = None
+    summarizer: str | None = None
+    query_weight: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcraSummaryOptions:
+    """Of the stage ``tcra-summary``."""
+
+    summarizer: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TcraSemanticOptions:
+    """Of the stage ``tcra-semantic``."""
+
+    min_words: int | None = None
+
+
+StageOptions = (
+    ExitOptions | Llmlingua2Options | CragOptions | TcraSummaryOptions | TcraSemanticOptions
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StageSpec:
+    """One step of a chain that a request brings.
+
+    ``rate`` is the share of its own input that the stage may keep. Names, options and rate are
+    checked by the catalogue, which knows the place of the stage in the request.
+    """
+
+    name: str
+    backend: str | None = None
+    rate: float | None = None
+    options: StageOptions | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetSpec:
+    """How short the result must be: at most one of the two; neither: by thresholds."""
+
+    max_tokens: int | None = None
+    rate: float | None = None
+    tokenizer: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_tokens is not None and self.rate is not None:
+            raise InvalidInput("budget", "max_tokens and rate exclude each other")
+        if self.max_tokens is not None and self.max_tokens < 1:
+            raise InvalidInput("budget.max_tokens", f"must be at least 1, is {self.max_tokens}")
+        # Written so that NaN, which compares false, is refused too.
+        if self.rate is not None and not 0.0 < self.rate <= 1.0:
+            raise InvalidInput("budget.rate", f"must be in (0, 1], is {self.rate}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexQuery:
+    """Documents that the server is to find itself."""
+
+    name: str
+    top_k: int = 10
+
+    def __post_init__(self) -> None:
+        if self.top_k < 1:
+            raise InvalidInput("index.top_k", f"must be at least 1, is {self.top_k}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What to compress, for which query, and how.
+
+    ``chain`` and ``stages`` exclude each other; neither: the chain named ``default``.
+    Anything here may still be refused: ``Limits.check`` and the catalogue say by what.
+    """
+
+    query: str
+    documents: tuple[Document, ...] = ()
+    index: IndexQuery | None = None
+    chain: str | None = None
+    stages: tuple[StageSpec, ...] | None = None
+    budget: BudgetSpec = field(default_factory=BudgetSpec)
+    protected_texts: tuple[str, ...] = ()
+    failure_policy: FailurePolicy = FailurePolicy.PASS_THROUGH
+    allow_empty: bool = False
+
+    @property
+    def characters(self) -> int:
+        """Code points of everything that models may read."""
+        return len(self.query) + sum(len(d.text) + len(d.title) for d in self.documents)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DocumentResult:
+    """What became of a document, and the text that is kept of it."""
+
+    document: Document
+    outcome: Outcome
+    spans: tuple[Span, ...]
+    text: str
+    tokens_before: int
+    tokens_after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SummaryResult:
+    """What a stage wrote, after all later stages."""
+
+    id: str
+    text: str
+    sources: tuple[Source, ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Totals:
+    """The sums of a request. ``elapsed`` is in seconds."""
+
+    tokens_before: int
+    tokens_after: int
+    tokenizer: str
+    max_tokens: int | None
+    within_budget: bool
+    tokens_spent: int
+    elapsed: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The outcome of a request. ``documents`` are in the order of the request, all of them."""
+
+    text: str
+    documents: tuple[DocumentResult, ...]
+    summaries: tuple[SummaryResult, ...]
+    stages: tuple[StageReport, ...]
+    totals: Totals
+    chain: str
+    context: Context
+    retrieved: bool = False
+    """Whether the documents come from an index, so that the caller has no originals."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerInfo:
+    """What this server is. The first backend, tokenizer and summarizer is the default."""
+
+    version: str
+    chains: tuple[tuple[str, tuple[str, ...]], ...]
+    stages: tuple[tuple[str, tuple[str, ...]], ...]
+    tokenizers: tuple[str, ...]
+    summarizers: tuple[str, ...]
+    indexes: tuple[str, ...]
+    generates: bool
+    device: str

@@ -1,0 +1,264 @@
+"""What an operator may set, from the environment and a file, refused where it is not understood."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+_PREFIX = "CONDENSERY_"
+_CONFIG = "CONDENSERY_CONFIG"
+# Names with our prefix that are not for the server: the file itself, and the data of the tests.
+_OTHERS = frozenset([_CONFIG, "CONDENSERY_DATA"])
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True}
+_BOOLEANS |= {"0": False, "false": False, "no": False, "off": False}
+_ABSENT = frozenset(["", "none"])
+
+
+@dataclass(frozen=True, slots=True)
+class Between:
+    """Bounds of a number, both included."""
+
+    low: float
+    high: float = math.inf
+
+
+Port = Annotated[int, Between(0, 65_535)]
+Count = Annotated[int, Between(1)]
+CountOrAuto = Annotated[int, Between(0)]
+Seconds = Annotated[float, Between(0, 86_400)]
+Device = Literal["auto", "cpu", "cuda"]
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The settings of a server. Each is also the variable ``CONDENSERY_<NAME>``."""
+
+    host: str = "127.0.0.1"
+    """The address to listen on; 0.0.0.0 or [::] for all."""
+    port: Port = 50_051
+    """The gRPC port; 0 picks a free one."""
+    health_port: Port | None = 50_052
+    """A plaintext port with nothing but health, for probes; ``none`` opens none."""
+    metrics_port: Port | None = 9_090
+    """The HTTP port of the Prometheus metrics; ``none`` opens none."""
+    device: Device = "auto"
+    """Where models run; ``auto`` takes a GPU where there is one."""
+    dtype: Dtype = "auto"
+    """What models compute in; ``auto`` is float32 on a CPU and bfloat16 or float16 on a GPU."""
+    threads: CountOrAuto = 0
+    """Threads of a model on a CPU; 0 takes the quota of the container, or the cores."""
+    workers: Count = 16
+    """Requests that are worked on at a time; the others wait."""
+    batch_tokens: CountOrAuto = 0
+    """Padded tokens of a batch; 0 chooses by device."""
+    max_queued_tokens: Count = 400_000
+    """Tokens that may wait, as estimated from characters; beyond, requests are refused."""
+    default_deadline_seconds: Annotated[float, Between(0.001, 86_400)] = 60.0
+    """What a request may take that comes without a deadline."""
+    max_message_bytes: Annotated[int, Between(1024, 2**31 - 1)] = 16 * 1024 * 1024
+    """The largest message, either way."""
+    max_documents: Count = 1_000
+    """Documents of a request."""
+    max_query_chars: Count = 8_192
+    """Code points of a query."""
+    max_document_chars: Count = 2_000_000
+    """Code points of a document, with its title."""
+    max_total_chars: Count = 8_000_000
+    """Code points of all documents of a request."""
+    max_stages: Count = 8
+    """Stages of a chain that a request brings."""
+    max_protected_texts: CountOrAuto = 100
+    """Protected texts of a request."""
+    drain_seconds: Seconds = 20.0
+    """What requests in flight get after SIGTERM."""
+    auth_tokens_file: Path | None = None
+    """A file with one bearer token a line; none: no authentication."""
+    tls_cert_file: Path | None = None
+    """The certificate of the server, PEM; none: plaintext."""
+    tls_key_file: Path | None = None
+    """Its key, PEM."""
+    tls_client_ca_file: Path | None = None
+    """What client certificates must be signed by, PEM; none: clients need no certificate."""
+    reflection: bool = True
+    """Whether the server describes its own contract."""
+    exit_causal_lm: str | None = None
+    """A causal LM, by directory or hub name, for the backend ``causal-lm`` of ``exit``."""
+    exit_lora: str | None = None
+    """A LoRA adapter for it."""
+    llmlingua2_model: str | None = None
+    """A token classifier, by directory or hub name, as a backend of ``llmlingua2``."""
+    encoder_model: str | None = None
+    """A sentence-transformers model, by directory or hub name; none: all-MiniLM-L6-v2."""
+    summary_model: str | None = None
+    """A seq2seq model, by directory or hub name, for the summarizer ``seq2seq``."""
+    tokenizers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Further tokenizers: ``name=source,…``; a source is a tokenizer.json, a directory, a hub
+    name, or ``tiktoken:<encoding>``."""
+    default_tokenizer: str = "minilm"
+    """The tokenizer that counts where a request names none."""
+    indexes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Indexes that requests may name: ``name=directory,…``."""
+    llm_base_url: str | None = None
+    """The OpenAI-compatible endpoint that answers, such as http://vllm:8000/v1."""
+    llm_model: str | None = None
+    """The model to ask there where a request names none."""
+    llm_api_key_file: Path | None = None
+    """A file with the key for it; none: no key."""
+    llm_langchain: str | None = None
+    """A LangChain chat model instead, or what makes one: ``package.module:attribute``."""
+    llm_timeout_seconds: Annotated[float, Between(0.001, 86_400)] = 60.0
+    """How long the LLM may stay silent."""
+    summarizer_openai: bool = False
+    """Whether the LLM endpoint serves as the summarizer ``openai``."""
+    prompt_template_file: Path | None = None
+    """The prompt for the LLM, with {query} and {context}; none: the built-in one."""
+    log_level: LogLevel = "INFO"
+    """What is logged."""
+
+    def __post_init__(self) -> None:
+        for name, kind in _kinds().items():
+            _check_bounds(name, kind, getattr(self, name))
+        self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        if (self.tls_cert_file is None) != (self.tls_key_file is None):
+            raise ValueError("tls_cert_file and tls_key_file: set both or neither")
+        if self.tls_client_ca_file and not self.tls_cert_file:
+            raise ValueError("tls_client_ca_file: needs tls_cert_file")
+        if self.llm_base_url and self.llm_langchain:
+            raise ValueError("llm_base_url and llm_langchain: set one of them")
+        if self.llm_base_url and not self.llm_model:
+            raise ValueError("llm_model: must be set with llm_base_url")
+        if self.summarizer_openai and not self.llm_base_url:
+            raise ValueError("summarizer_openai: needs llm_base_url")
+        if self.exit_lora and not self.exit_causal_lm:
+            raise ValueError("exit_lora: needs exit_causal_lm")
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Settings:
+        """From ``CONDENSERY_*``, and the TOML file that ``CONDENSERY_CONFIG`` names, if any.
+
+        The environment wins. Raises ``ValueError`` naming whatever is unknown or wrong.
+        """
+        values: dict[str, Any] = {}
+        if path := environ.get(_CONFIG):
+            values |= _from_file(Path(path))
+        values |= _from_environment(environ)
+        return cls(**values)
+
+
+def _from_file(path: Path) -> dict[str, Any]:
+    try:
+        given = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ValueError(f"{_CONFIG}: cannot read {path}: {error}") from error
+    kinds = _kinds()
+    for name in given:
+        if name not in kinds:
+            raise ValueError(f"{path}: unknown setting {name!r}")
+    return {name: _converted(name, kinds[name], value) for name, value in given.items()}
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    kinds = _kinds()
+    for variable, text in environ.items():
+        if not variable.startswith(_PREFIX) or variable in _OTHERS:
+            continue
+        name = variable.removeprefix(_PREFIX).lower()
+        if name not in kinds or variable != variable.upper():
+            raise ValueError(f"unknown setting {variable}")
+        values[name] = _converted(variable, kinds[name], text)
+    return values
+
+
+def _kinds() -> dict[str, Any]:
+    hints = get_type_hints(Settings, include_extras=True)
+    return {each.name: hints[each.name] for each in fields(Settings)}
+
+
+def _converted(name: str, kind: Any, value: object) -> Any:  # noqa: ANN401 - any field's type
+    kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
+    if get_origin(kind) is types.UnionType or type(None) in get_args(kind):
+        if isinstance(value, str) and value.strip().lower() in _ABSENT:
+            return None
+        return _converted(name, get_args(kind)[0], value)
+    if get_origin(kind) is Literal:
+        return _choice(name, get_args(kind), value)
+    if get_origin(kind) is Mapping:
+        return _pairs(name, value)
+    try:
+        return _PARSERS[kind](value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name}: not {_WORDS[kind]}: {value!r}") from error
+
+
+def _choice(name: str, choices: tuple[str, ...], value: object) -> str:
+    for choice in choices:
+        if str(value).lower() == choice.lower():
+            return choice
+    raise ValueError(f"{name}: must be one of {', '.join(choices)}; is {value!r}")
+
+
+def _pairs(name: str, value: object) -> dict[str, str]:
+    if isinstance(value, Mapping):
+        pairs = [(str(key), str(item)) for key, item in value.items()]
+    else:
+        parts = [part.strip() for part in str(value).split(",") if part.strip()]
+        pairs = [(key.strip(), item.strip()) for key, _, item in (p.partition("=") for p in parts)]
+    if any(not key or not item for key, item in pairs) or len(dict(pairs)) < len(pairs):
+        raise ValueError(f"{name}: must be name=value,… with different names; is {value!r}")
+    return dict(pairs)
+
+
+def _integer(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | str):
+        raise TypeError(value)
+    return int(value)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise TypeError(value)
+    return float(value)
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() not in _BOOLEANS:
+        raise ValueError(value)
+    return _BOOLEANS[str(value).lower()]
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(value)
+    return value.strip()
+
+
+_PARSERS: Mapping[Any, Any] = {
+    int: _integer,
+    float: _number,
+    bool: _boolean,
+    str: _text,
+    Path: lambda value: Path(_text(value)),
+}
+_WORDS = {int: "an integer", float: "a number", bool: "a boolean", str: "a text", Path: "a path"}
+
+
+def _check_bounds(name: str, kind: Any, value: object) -> None:  # noqa: ANN401 - any field's type
+    options = get_args(kind) if get_origin(kind) is not Annotated else (kind,)
+    for option in options:
+        if get_origin(option) is Annotated and isinstance(value, int | float):
+            bounds = option.__metadata__[0]
+            # Written so that NaN, which compares false, is refused too.
+            if not bounds.low <= value <= bounds.high:
+                raise ValueError(f"{name}: must be in [{bounds.low}, {bounds.high}], is {value}")
