@@ -20,7 +20,7 @@ from compressors.values import (
     StageReport,
     outcome_of,
 )
-from compressors.work import Work, current
+from compressors.work import current
 
 _PASSED_ON = {
     StageOutcome.FAILED: Outcome.PASSED_THROUGH_ERROR,
@@ -31,7 +31,7 @@ _PASSED_ON = {
 class FailurePolicy(Enum):
     """What a chain does when a stage fails or the deadline comes."""
 
-    PASS_THROUGH = "pass_through"
+    PASS_THROUGH = "pass_through"  # noqa: S105 - no password
     ERROR = "error"
 
 
@@ -87,7 +87,7 @@ class Chain:
     def _step(self, stage: Compressor, context: Context, budget: Budget, left: int) -> Context:
         work, start = current(), time.perf_counter()
         before, spent, tokens = work.seconds, work.tokens_spent, budget.count(context.text)
-        result, outcome, detail = self._run(stage, context, budget, tokens, left, work)
+        result, outcome, detail = self._run(stage, context, budget, tokens, left)
         report = StageReport(
             stage=stage.name,
             backend=stage.backend,
@@ -101,19 +101,13 @@ class Chain:
         )
         return replace(result, trace=(*result.trace, report))
 
-    def _run(  # noqa: PLR0913 - one step of the fold, split off to stay readable
-        self,
-        stage: Compressor,
-        context: Context,
-        budget: Budget,
-        tokens: int,
-        left: int,
-        work: Work,
+    def _run(
+        self, stage: Compressor, context: Context, budget: Budget, tokens: int, left: int
     ) -> tuple[Context, StageOutcome, str]:
         if budget.max_tokens is not None and tokens <= budget.max_tokens:
             return context, StageOutcome.SKIPPED_BUDGET, "already within the budget"
         try:
-            work.check()
+            current().check()
             result = stage.compress(context, _step_budget(budget, tokens, left))
         except DeadlineExceeded as error:
             return self._passed_on(context, StageOutcome.SKIPPED_DEADLINE, error)

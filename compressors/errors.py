@@ -3,7 +3,7 @@
 CompressionError
 ├── InvalidInput       the request can never succeed; fix the field that it names
 ├── NotFound           the request names something that this server does not have
-├── Unavailable        not ready, draining, or without what the request needs; try elsewhere or later
+├── Unavailable        not ready, draining, or lacking what is asked; try elsewhere or later
 ├── Overloaded         too much work is waiting; try again after the delay that it names
 ├── DeadlineExceeded   the time that the request had is over
 ├── Cancelled          nobody waits for the result any more

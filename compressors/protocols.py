@@ -1,4 +1,4 @@
-"""What a chain needs of its stages, and the stages of models. Models fill these; engines wrap them."""
+"""What a chain needs of its stages, and the stages of models."""
 
 from __future__ import annotations
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+    "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uff66-\uff9f"  # Chinese, Japanese
+)
 _WORD = f"[^\\W{_UNSPACED}]"
 # No look-ahead and no two greedy runs in a row: every alternative is linear in what it matches.
 _UNIT = re.compile(
@@ -31,8 +34,8 @@ def word_ranges(text: str, start: int = 0, end: int | None = None) -> list[tuple
     stop = len(text) if end is None else end
     ranges: list[tuple[int, int]] = []
     for match in _UNIT.finditer(text, start, stop):
-        for left in range(match.start(), match.end(), _LONGEST):
-            ranges.append((left, min(left + _LONGEST, match.end())))
+        lefts = range(match.start(), match.end(), _LONGEST)
+        ranges.extend((left, min(left + _LONGEST, match.end())) for left in lefts)
     return ranges
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import BertModel
 
-    Row = NDArray[np.float32]
+    Row = NDArray[np.floating]
 
 WEIGHTS: Final = Path(__file__).parent / "weights" / "minilm-two-heads"
 _RELEVANCE, _KEEP = 0, 1

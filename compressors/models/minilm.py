@@ -62,10 +62,13 @@ def bert(tensors: dict[str, Tensor], *, device: str, dtype: str) -> BertModel:
     from transformers import BertConfig, BertModel
 
     config = BertConfig(**json.loads((folder() / "config.json").read_text()))
-    model = BertModel(config, add_pooling_layer=False)
+    model: BertModel = BertModel(config, add_pooling_layer=False)
     wanted = model.state_dict().keys()
     model.load_state_dict({name: tensors[name] for name in wanted})
-    return model.eval().requires_grad_(requires_grad=False).to(device, getattr(torch, dtype))
+    model.train(mode=False)
+    model.requires_grad_(requires_grad=False)
+    model.to(device, getattr(torch, dtype))
+    return model
 
 
 def padded(batch: Sequence[Encoded], device: str) -> tuple[Tensor, Tensor, Tensor]:
@@ -104,7 +107,7 @@ class MeanPooling:
 
 
 class MiniLmEncoder:
-    """An ``Encoder``: all-MiniLM-L6-v2 with mean pooling, dimension 384, texts cut at 256 tokens."""
+    """An ``Encoder``: all-MiniLM-L6-v2, mean pooling, dimension 384, texts cut at 256 tokens."""
 
     dimension: Final = 384
     name: Final = "all-MiniLM-L6-v2"
