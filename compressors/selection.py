@@ -34,7 +34,10 @@ def select(
     the limit. Without: what has at least the threshold. Where nothing would stay, and the caller
     does not allow that, the best candidate does, cut to the limit.
     """
-    ordered = sorted(candidates, key=lambda c: (-c.rank, -c.score, c.passage, c.start))
+    ordered = sorted(
+        (c for c in candidates if not _is_blank(context, c)),
+        key=lambda c: (-c.rank, -c.score, c.passage, c.start),
+    )
     if budget.max_tokens is None:
         kept = [c for c in ordered if c.rank > ORDINARY or c.score >= threshold]
     else:
@@ -54,6 +57,11 @@ def fit(context: Context, budget: Budget) -> Context:
         for span in passage.spans
     ]
     return select(context, candidates, budget, threshold=0.0)
+
+
+def _is_blank(context: Context, candidate: Candidate) -> bool:
+    text = context.passages[candidate.passage].document.text
+    return not text[candidate.start : candidate.end].strip()
 
 
 def _greedy(context: Context, ordered: Sequence[Candidate], budget: Budget) -> list[Candidate]:

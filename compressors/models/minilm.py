@@ -62,13 +62,13 @@ def bert(tensors: dict[str, Tensor], *, device: str, dtype: str) -> BertModel:
     from transformers import BertConfig, BertModel
 
     config = BertConfig(**json.loads((folder() / "config.json").read_text()))
-    model: BertModel = BertModel(config, add_pooling_layer=False)
+    model = BertModel(config, add_pooling_layer=False).to(getattr(torch, dtype))
     wanted = model.state_dict().keys()
     model.load_state_dict({name: tensors[name] for name in wanted})
     model.train(mode=False)
     model.requires_grad_(requires_grad=False)
-    model.to(device, getattr(torch, dtype))
-    return model
+    moved: BertModel = model.to(torch.device(device))
+    return moved
 
 
 def padded(batch: Sequence[Encoded], device: str) -> tuple[Tensor, Tensor, Tensor]:

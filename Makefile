@@ -1,0 +1,53 @@
+# The two commands of the README are `make demo` and `make test`; each sets everything up first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PROTO := proto/condensery/v1/compression.proto
+PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
+export TOKENIZERS_PARALLELISM := false
+export OMP_WAIT_POLICY := PASSIVE
+
+.PHONY: demo test test-slow check serve proto bench bench-speed train format clean
+
+demo: $(STAMP)
+	$(BIN)/python -m demo
+
+test: $(STAMP)
+	$(BIN)/python -m pytest
+
+test-slow: $(STAMP)
+	$(BIN)/python -m pytest -m "slow and not gpu"
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	cd proto && ../$(BIN)/buf lint && ../$(BIN)/buf format --diff --exit-code && ../$(BIN)/buf breaking --against baseline.binpb
+	rm -rf .cache/proto && mkdir -p .cache/proto
+	$(PROTOC) --python_out=.cache/proto --pyi_out=.cache/proto --grpc_python_out=.cache/proto $(PROTO)
+	diff -r .cache/proto/condensery/v1 client/condensery/v1 -x __init__.py -x __pycache__
+
+serve: $(STAMP)
+	$(BIN)/condensery serve
+
+proto: $(STAMP)
+	$(PROTOC) --python_out=client --pyi_out=client --grpc_python_out=client $(PROTO)
+
+bench: $(STAMP)
+	$(BIN)/python -m benchmarks.quality
+
+train: $(STAMP)
+	$(BIN)/python -m training.train && $(BIN)/python -m training.export
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(STAMP): pyproject.toml client/pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable client[langchain] --editable .[dev]
+	touch $(STAMP)
