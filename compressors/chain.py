@@ -20,7 +20,7 @@ from compressors.values import (
     StageReport,
     outcome_of,
 )
-from compressors.work import current
+from compressors.work import claimed, current
 
 _PASSED_ON = {
     StageOutcome.FAILED: Outcome.PASSED_THROUGH_ERROR,
@@ -76,10 +76,10 @@ class Chain:
     backend: str = "chain"
 
     def compress(self, context: Context, budget: Budget) -> Context:
-        for index, stage in enumerate(self.stages):
-            left = len(self.stages) - index
-            context = self._step(stage, context, budget, left)
-            self.observe(context)
+        with claimed():
+            for index, stage in enumerate(self.stages):
+                context = self._step(stage, context, budget, len(self.stages) - index)
+                self.observe(context)
         if budget.max_tokens is None or _last_outcome(context) in _PASSED_ON:
             return context
         return fit(context, budget)

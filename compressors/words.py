@@ -52,14 +52,19 @@ def tied_scores(
 ) -> list[float]:
     """Scores under which a word drop does not turn a sentence into its opposite, or into dots.
 
-    A negation is worth at least what the word after it is, so it stays whenever that does.
-    Punctuation is worth at most what the word before it is.
+    A negation is worth at least what the word after it is, so it stays whenever that does; a number
+    is worth at least what either neighbour is. Punctuation is worth at most what the word before
+    it is.
     """
     tied = [float(score) for score in scores]
     words = [text[start:end] for start, end in ranges]
     for index in range(len(words) - 2, -1, -1):
         if is_negation(words[index]):
             tied[index] = max(tied[index], tied[index + 1])
+    own = tuple(tied)
+    for index, word in enumerate(words):
+        if any(character.isdigit() for character in word):
+            tied[index] = max(own[max(0, index - 1) : index + 2])
     for index in range(1, len(words)):
         if is_punctuation(words[index]):
             tied[index] = min(tied[index], tied[index - 1])

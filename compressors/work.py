@@ -110,6 +110,17 @@ class Work:
 _CURRENT: ContextVar[Work | None] = ContextVar("work", default=None)
 
 
+@contextmanager
+def claimed() -> Iterator[Work]:
+    """The work that is active, or one without limits that is active in the block."""
+    active = _CURRENT.get()
+    if active is not None:
+        yield active
+        return
+    with Work().active() as work:
+        yield work
+
+
 def current() -> Work:
     """The work that this code is part of; one without limits where none is active."""
     return _CURRENT.get() or Work()

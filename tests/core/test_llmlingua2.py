@@ -64,6 +64,18 @@ def test_b4_a_negation_is_worth_what_it_negates() -> None:
     assert tied_scores(text, word_ranges(text), [0.1, 0.2, 0.9, 0.8]) == [0.1, 0.9, 0.9, 0.8]
 
 
+def test_b4_a_number_is_worth_what_stands_beside_it() -> None:
+    text = "opened in 1927 by Brandt"
+
+    assert tied_scores(text, word_ranges(text), [0.9, 0.3, 0.1, 0.2, 0.8]) == [
+        0.9,
+        0.3,
+        0.3,
+        0.2,
+        0.8,
+    ]
+
+
 def test_b4_protected_texts_stay() -> None:
     assert kept("a ab magnificent castle", 2, protected=["ab"]) == "ab magnificent"
 
