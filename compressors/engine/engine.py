@@ -1,0 +1,182 @@
+"""One device, its thread, and everybody who waits for it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from compressors.engine.calls import Call
+from compressors.engine.device import Device
+from compressors.engine.scheduler import Scheduler
+from compressors.engine.settings import EngineSettings
+from compressors.engine.stats import BatchReport, EngineStats
+from compressors.errors import Unavailable
+from compressors.protocols import Encoded, Forward
+from compressors.work import current
+
+
+def _ignore(_: object) -> None:
+    pass
+
+
+class Engine:
+    """Runs the models of one device, in batches made of the rows of everybody who calls them.
+
+    Works inside its ``with`` block, once. ``observe`` gets a report of each batch, on the device
+    thread. ``on_death`` gets the error if that thread dies; nothing can be computed after that,
+    and the process should end.
+    """
+
+    def __init__(
+        self,
+        settings: EngineSettings | None = None,
+        *,
+        observe: Callable[[BatchReport], None] = _ignore,
+        on_death: Callable[[BaseException], None] = _ignore,
+    ) -> None:
+        self._scheduler = Scheduler(settings or EngineSettings())
+        self._forwards: dict[str, Forward] = {}
+        self._unavailable: Counter[str] = Counter()
+        self._device = Device(self._scheduler, self._forwards, observe=observe, on_death=on_death)
+
+    def __enter__(self) -> Self:
+        self._device.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._device.stop()
+
+    def wrap(self, forward: Forward, *, name: str, batch_tokens: int | None = None) -> Forward:
+        """The same model, run by this engine; to be called from any thread.
+
+        A call waits until all of its rows are done. It takes deadline and cancellation from
+        ``work.current()``, and books there what it waited and what it had of the device. Raises
+        ``DeadlineExceeded`` and ``Cancelled`` as soon as they are true, ``ModelFailure`` if the
+        model fails on one of its rows, ``Overloaded`` if the request was not admitted and there
+        is no room, and ``Unavailable`` if the engine does not run. ``batch_tokens`` is for a
+        model that needs smaller or larger batches than the settings say.
+        """
+        if isinstance(forward, _Wrapped) and forward.engine is self:
+            raise ValueError(f"a model would wait for the device that it runs on: {name}")
+        with self._device.lock:
+            self._scheduler.add(name, batch_tokens)
+            self._forwards[name] = forward
+        return _Wrapped(self, name)
+
+    @contextmanager
+    def admit(self, tokens: int) -> Iterator[None]:
+        """Reserve room for the ``work.current()`` of the block, which must be an active one.
+
+        ``tokens`` is a guess of what it will submit, over all its calls. What it computes is
+        taken off; what is left is given back at the end. Calls of an admitted request are never
+        refused, so that nothing is refused halfway. Raises ``Overloaded``, with the seconds after
+        which to try again, if too much waits, or if the wait would outlast the deadline.
+        """
+        work = current()
+        work.check()
+        with self._device.lock:
+            self._check_alive()
+            self._scheduler.reserve(work, tokens)
+        try:
+            yield
+        finally:
+            with self._device.lock:
+                self._scheduler.ledger.release(work)
+
+    @property
+    def alive(self) -> bool:
+        """Whether calls can be served."""
+        return self._device.alive
+
+    @property
+    def oldest_seconds(self) -> float:
+        """The age of the oldest row that has no result yet, waiting or running; 0 if none."""
+        with self._device.lock:
+            return self._oldest_seconds(time.monotonic())
+
+    @property
+    def stalled_seconds(self) -> float:
+        """For how long the device has finished nothing while somebody waits.
+
+        This is for a watchdog: rows may grow old in a fair queue, but a device that works is
+        never stalled for longer than a batch takes.
+        """
+        with self._device.lock:
+            return self._stalled_seconds(time.monotonic())
+
+    def stats(self) -> EngineStats:
+        """Everything that can be counted, at this moment."""
+        with self._device.lock:
+            now = time.monotonic()
+            return EngineStats(
+                alive=self._device.alive,
+                models=self._scheduler.stats(),
+                claimed_tokens=self._scheduler.ledger.claimed,
+                oldest_seconds=self._oldest_seconds(now),
+                stalled_seconds=self._stalled_seconds(now),
+                dropped=dict(self._scheduler.dropped),
+                rejected=dict(self._scheduler.ledger.rejected + self._unavailable),
+            )
+
+    def _run(self, model: str, rows: Sequence[Encoded]) -> Sequence[Any]:
+        work = current()
+        work.check()
+        if not rows:
+            return []
+        call = Call(model, rows, work, time.monotonic())
+        with self._device.lock:
+            self._check_alive()
+            self._scheduler.submit(call)
+            self._device.wake()
+        self._wait(call)
+        return call.results()
+
+    def _wait(self, call: Call) -> None:
+        work = call.work
+        # Only the event is handed over: the work may outlive the call by far.
+        work.on_cancel(call.done.set)
+        try:
+            while not call.over:
+                remaining = work.remaining
+                call.done.wait(None if remaining is None else min(remaining, threading.TIMEOUT_MAX))
+                if not call.over:
+                    work.check()
+        finally:
+            with self._device.lock:
+                self._scheduler.give_up(call)
+                computing = call.computing
+            waited = time.monotonic() - call.since
+            work.spend(queued=max(0.0, waited - computing), computing=computing)
+
+    def _check_alive(self) -> None:
+        if not self._device.alive:
+            self._unavailable["unavailable"] += 1
+            raise Unavailable("the engine does not run")
+
+    def _oldest_seconds(self, now: float) -> float:
+        return max((now - item.call.since for item in self._scheduler.items()), default=0.0)
+
+    def _stalled_seconds(self, now: float) -> float:
+        return min(self._oldest_seconds(now), now - self._device.progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrapped:
+    """A ``Forward`` that an engine runs."""
+
+    engine: Engine
+    name: str
+
+    def __call__(self, batch: Sequence[Encoded]) -> Sequence[Any]:
+        return self.engine._run(self.name, batch)  # noqa: SLF001 - the engine's own other half
