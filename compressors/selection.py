@@ -175,8 +175,8 @@ def inside(ranges: Sequence[tuple[int, int]], spans: Sequence[Span]) -> list[tup
     for start, end in ranges:
         while position < len(spans) and spans[position].end <= start:
             position += 1
-        for span in spans[position:]:
-            if span.start >= end:
-                break
-            parts.append((max(start, span.start), min(end, span.end)))
+        at = position
+        while at < len(spans) and spans[at].start < end:
+            parts.append((max(start, spans[at].start), min(end, spans[at].end)))
+            at += 1
     return parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 
 _UNSPACED = (
@@ -72,16 +73,23 @@ def tied_scores(
 
 
 def occurrences(text: str, literals: Sequence[str]) -> list[tuple[int, int]]:
-    """Sorted ranges where any of the literals stands in the text."""
+    """Sorted, disjoint ranges where any of the literals stands in the text."""
     found: list[tuple[int, int]] = []
     for literal in literals:
         position = text.find(literal)
         while position >= 0:
             found.append((position, position + len(literal)))
             position = text.find(literal, position + len(literal))
-    return sorted(found)
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(found):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
 
 
 def touches(start: int, end: int, ranges: Sequence[tuple[int, int]]) -> bool:
-    """Whether the range shares a character with any of the ranges."""
-    return any(start < right and left < end for left, right in ranges)
+    """Whether the range shares a character with any of the sorted, disjoint ranges."""
+    before = bisect_left(ranges, (end,)) - 1
+    return before >= 0 and ranges[before][1] > start

@@ -37,13 +37,10 @@ def folder() -> Path:
 
 
 def tokenizer() -> Tokenizer:
-    """A new raw tokenizer, without padding and truncation."""
+    """A new raw tokenizer, as the package has it."""
     from tokenizers import Tokenizer
 
-    loaded = Tokenizer.from_file(str(folder() / "tokenizer.json"))
-    loaded.no_padding()
-    loaded.no_truncation()
-    return loaded
+    return Tokenizer.from_file(str(folder() / "tokenizer.json"))
 
 
 def weights() -> dict[str, Tensor]:

@@ -20,7 +20,8 @@ class ThreadTokenizers:
 
     A fast tokenizer that several threads use fails with "Already borrowed" once one of them
     changes its padding, and `encode` holds the interpreter's lock; so each thread has its own,
-    without padding and truncation, and encodes in batches.
+    without padding and truncation, and encodes in batches. Control tokens that stand in a text,
+    such as "[SEP]", are plain text.
     """
 
     def __init__(self, load: Callable[[], Tokenizer]) -> None:
@@ -34,6 +35,7 @@ class ThreadTokenizers:
             tokenizer = self._load()
             tokenizer.no_padding()
             tokenizer.no_truncation()
+            tokenizer.encode_special_tokens = True
             self._local.tokenizer = tokenizer
         found: Tokenizer = self._local.tokenizer
         return found

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compressors import InvalidInput, Llmlingua2
-from compressors.words import tied_scores, word_ranges
+from compressors.words import occurrences, tied_scores, touches, word_ranges
 from tests.core.words_on_hand import LengthScorer, budget, context
 
 STAGE = Llmlingua2(LengthScorer(), "length", min_words=0)
@@ -100,6 +100,15 @@ def test_b10_spares_documents_of_few_words_while_the_budget_allows() -> None:
     )
 
     assert result.text == "a b c\n\nwonderful magnificent castle"
+
+
+def test_finds_protected_texts_that_overlap() -> None:
+    found = occurrences("abcabc x", ["abc", "cab", "x"])
+
+    assert found == [(0, 6), (7, 8)]
+    assert touches(5, 7, found)
+    assert not touches(6, 7, found)
+    assert not touches(0, 3, [])
 
 
 def test_refuses_options_out_of_range() -> None:

@@ -1,0 +1,1 @@
+"""See Condensery work: ``python -m demo``."""
