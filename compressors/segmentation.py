@@ -8,278 +8,34 @@ minutes; like this any input takes time linear in its length.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from compressors import abbreviations
 
 _CLOSERS = "\"'”’»›)\\]}」』）】》〉"
 
-_CANDIDATE = re.compile(
-    rf"(?P<full>[。！？｡]+)[{_CLOSERS}“„]*\s*"
-    rf"|(?P<stop>[.!?…؟۔।॥‽]+)(?P<close>(?:[{_CLOSERS}]|\[\d{{1,3}}\])*)(?P<gap>\s*)"
+_CANDIDATE: Final = re.compile(
+    rf"(?P<full>[。！？｡]+)(?P<shut>[{_CLOSERS}]*)\s*"
+    rf"|(?P<stop>[.!?…؟۔।॥‽]+)(?P<close>(?:[{_CLOSERS}]|\[\d{{1,3}}\]| [»”])*)(?P<gap>\s*)"
     r"|(?P<line>\n\s*)"
 )
-
-# Never the end of a sentence: something that belongs to it always follows.
-_TITLES = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "dr",
-        "prof",
-        "st",
-        "gen",
-        "col",
-        "sgt",
-        "capt",
-        "lt",
-        "rev",
-        "hon",
-        "pres",
-        "gov",
-        "sen",
-        "rep",
-        "supt",
-        "cmdr",
-        "adm",
-        "maj",
-        "messrs",
-        "mme",
-        "mlle",
-        "mgr",
-        "vs",
-        "cf",
-        "ca",
-        "approx",
-        "fig",
-        "figs",
-        "vol",
-        "vols",
-        "pp",
-        "ed",
-        "eds",
-        "trans",
-        "hr",
-        "hrn",
-        "bzw",
-        "vgl",
-        "evtl",
-        "ggf",
-        "sog",
-        "inkl",
-        "zzgl",
-        "nr",
-        "str",
-        "sra",
-        "srta",
-        "dña",
-        "núm",
-        "pág",
-        "págs",
-        "г-н",
-        "г-жа",
-        "им",
-        "ул",
-        "просп",
-        "акад",
-        "проф",
-        "пл",
-        "рис",
-        "табл",
-    ]
+_NEW_LINE: Final = re.compile(
+    r"(?:[-*•‣▪●◦–—|]|#{1,6}|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)]|[A-Z][\w.'’-]*(?: [\w.'’-]+){0,2}:)\s"
 )
-# The end of a sentence only if the next word says so.
-_UNSURE = frozenset(
-    [
-        "inc",
-        "ltd",
-        "co",
-        "corp",
-        "jr",
-        "sr",
-        "bros",
-        "dept",
-        "univ",
-        "assn",
-        "mt",
-        "ft",
-        "ave",
-        "blvd",
-        "rd",
-        "etc",
-        "al",
-        "ph.d",
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "jun",
-        "jul",
-        "aug",
-        "sep",
-        "sept",
-        "oct",
-        "nov",
-        "dec",
-        "mon",
-        "tue",
-        "wed",
-        "thu",
-        "fri",
-        "sat",
-        "sun",
-        "usw",
-        "u.s.w",
-        "d.h",
-        "z.b",
-        "u.a",
-        "e.g",
-        "i.e",
-        "a.m",
-        "p.m",
-        "b.c",
-        "a.d",
-        "u.s",
-        "u.k",
-        "u.n",
-        "d.c",
-        "г",
-        "гг",
-        "в",
-        "вв",
-        "тыс",
-        "млн",
-        "млрд",
-        "руб",
-        "др",
-        "пр",
-        "т.д",
-        "т.п",
-        "т.е",
-        "н.э",
-        "см",
-        "стр",
-        "no",
-        "nos",
-        "op",
-        "art",
-        "cit",
-    ]
-)
-_NUMBERED = frozenset("no nos p pp vol fig figs op art sec ch nr núm pág стр рис табл ст".split())  # noqa: SIM905
-_STARTERS = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "this",
-        "that",
-        "these",
-        "those",
-        "he",
-        "she",
-        "it",
-        "they",
-        "we",
-        "you",
-        "i",
-        "in",
-        "on",
-        "at",
-        "by",
-        "for",
-        "from",
-        "with",
-        "to",
-        "of",
-        "as",
-        "his",
-        "her",
-        "its",
-        "their",
-        "our",
-        "my",
-        "there",
-        "here",
-        "when",
-        "while",
-        "after",
-        "before",
-        "although",
-        "though",
-        "however",
-        "but",
-        "and",
-        "if",
-        "what",
-        "who",
-        "how",
-        "why",
-        "where",
-        "which",
-        "some",
-        "many",
-        "most",
-        "all",
-        "one",
-        "no",
-        "not",
-        "since",
-        "during",
-        "der",
-        "die",
-        "das",
-        "ein",
-        "eine",
-        "er",
-        "sie",
-        "es",
-        "wir",
-        "im",
-        "in",
-        "am",
-        "le",
-        "la",
-        "les",
-        "un",
-        "une",
-        "il",
-        "elle",
-        "ils",
-        "elles",
-        "el",
-        "los",
-        "las",
-        "en",
-        "et",
-    ]
-)
-_MONTHS = frozenset(
-    [
-        "januar",
-        "februar",
-        "märz",
-        "april",
-        "mai",
-        "juni",
-        "juli",
-        "august",
-        "september",
-        "oktober",
-        "november",
-        "dezember",
-        "jahrhundert",
-        "jahrhunderts",
-    ]
-)
-_BULLET = re.compile(r"(?:[-*•‣▪●◦–—]|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)])\s")
-_WORD_BEFORE = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*$")
-_WORD = re.compile(r"[^\W_]+")
-_SPACE = re.compile(r"\s")
-_LONGEST_ABBREVIATION = 24
+"""How a list item, a heading, a table row or another speaker's turn starts."""
+_WORD_BEFORE: Final = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*$")
+_ORDINAL_BEFORE: Final = re.compile(r"\b(?:der|die|das|dem|den|des|im|am|vom|zum|zur|beim) $")
+_INITIALS: Final = re.compile(r"[^\W\d_](?:[.-]+[^\W\d_])*")
+_WORD: Final = re.compile(r"[^\W_]+")
+_SPACE: Final = re.compile(r"\s")
+_CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+_HIRAGANA: Final = re.compile(r"[\u3040-\u309f]")
+_SHORTEST_WORD: Final = 3
+_LONGEST_ORDINAL: Final = 2
+_LOOK: Final = 24
+"""Characters before and after a full stop that decide about it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +43,7 @@ class RuleSegmenter:
     """Finds sentences by rules that need neither a model nor the name of the language."""
 
     max_chars: int = 2000
-    """No sentence is longer; one that would be is split, at whitespace where there is any."""
+    """No sentence is longer; one that would be is split, at white space where there is any."""
 
     def spans(self, text: str) -> tuple[tuple[int, int], ...]:
         """Half-open ranges of code points: in order, none empty, together all of ``text``.
@@ -305,8 +61,9 @@ class RuleSegmenter:
     def _capped(self, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
         while end - start > self.max_chars:
             cut = start + self.max_chars
-            middle = start + self.max_chars // 2
-            spaces = [match.end() for match in _SPACE.finditer(text, middle, cut)]
+            spaces = [
+                match.end() for match in _SPACE.finditer(text, start + self.max_chars // 2, cut)
+            ]
             cut = spaces[-1] if spaces else cut
             yield start, cut
             start = cut
@@ -323,37 +80,62 @@ def _ends(text: str) -> Iterator[int]:
 
 
 def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
+    following = text[match.end() : match.end() + _LOOK]
     if match["full"]:
-        return True
+        # Japanese goes on behind a quotation with a particle: 「…。」と言った.
+        return not (match["shut"] and _HIRAGANA.match(following))
     if match["line"]:
-        return match["line"].count("\n") > 1 or _BULLET.match(text, match.end()) is not None
-    gap = match["gap"]
-    if not gap:
-        return False
-    if gap.count("\n") > 1:
+        return match["line"].count("\n") > 1 or _NEW_LINE.match(following) is not None
+    if match["gap"].count("\n") > 1:
         return True
-    following = text[match.end() : match.end() + _LONGEST_ABBREVIATION]
-    if following and following[0].islower():
+    return _is_stop(text, start, match, following)
+
+
+def _is_stop(text: str, start: int, match: re.Match[str], following: str) -> bool:
+    if not match["gap"]:
+        return match["stop"][-1] in "!?" and _CJK.match(following) is not None
+    if following[:1] in set(".,;:/!?…"):
         return False
-    return match["stop"] != "." or bool(match["close"]) or _full_stop(text, start, match, following)
+    if match["stop"] != "." or match["close"]:
+        return _exclamation(match, following)
+    return _full_stop(text, start, match, following)
+
+
+def _exclamation(match: re.Match[str], following: str) -> bool:
+    """Anything but a bare full stop: all that speaks against it is that the text goes on."""
+    if not following[:1].islower():
+        return True
+    return match["stop"][-1] in "!?" and not match["close"]
 
 
 def _full_stop(text: str, start: int, match: re.Match[str], following: str) -> bool:
-    at = match.start()
-    before = _WORD_BEFORE.search(text, max(start, at - _LONGEST_ABBREVIATION), at)
+    before = _WORD_BEFORE.search(text, max(start, match.start() - _LOOK), match.start())
     if before is None:
-        return True
+        return not following[:1].islower()
     word = before[0].lower()
-    if before.start() == start and word.isdigit():
-        return False  # the number of a list item
-    if word in _TITLES or (word in _NUMBERED and following[:1].isdigit()):
-        return False
-    if len(word) == 1 and before[0].islower() and following[:1].isdigit():
-        return False  # r. 1229, c. 1850, p. 5
+    if following[:1].islower():
+        # Who starts a sentence without a capital may start the next one so.
+        whole = len(word) >= _SHORTEST_WORD and word.isalpha() and not abbreviations.known(word)
+        return whole and text[start : start + 1].islower()
     next_word = _WORD.match(following)
-    if next_word is not None and word.isdigit() and next_word[0].lower() in _MONTHS:
+    after = next_word[0].lower() if next_word else ""
+    if word.isdigit():
+        return before.start() != start and not _is_ordinal(text, before.start(), word, after)
+    if word in abbreviations.NEVER_LAST or _counts(before[0], following):
         return False
-    initial = len(word) == 1 and before[0].isupper() and word != "i"
-    if initial or word in _UNSURE:
-        return next_word is not None and next_word[0].lower() in _STARTERS
+    if word in abbreviations.SELDOM_LAST or (_INITIALS.fullmatch(word) and word != "i"):
+        return after in abbreviations.FIRST_WORDS
     return True
+
+
+def _counts(word: str, following: str) -> bool:
+    """Whether a number belongs to the abbreviation before it: no. 5, r. 1229, Abb. 3."""
+    single = len(word) == 1 and word.islower()
+    return following[:1].isdigit() and (single or word.lower() in abbreviations.NUMBERED)
+
+
+def _is_ordinal(text: str, at: int, word: str, after: str) -> bool:
+    """German writes the third as ``3.``."""
+    if len(word) > _LONGEST_ORDINAL:
+        return False
+    return after in abbreviations.MONTHS or bool(_ORDINAL_BEFORE.search(text, max(0, at - 6), at))
