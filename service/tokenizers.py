@@ -24,6 +24,8 @@ class TokenizerCounter:
     def __init__(self, name: str, tokenizer: Tokenizer) -> None:
         tokenizer.no_padding()
         tokenizer.no_truncation()
+        # Control tokens that stand in a text are plain text, as they are to the models here.
+        tokenizer.encode_special_tokens = True
         self.name = name
         self._tokenizer = tokenizer
 
@@ -52,7 +54,7 @@ class TokenizerCounter:
 
 
 class TiktokenCounter:
-    """A ``Counter`` on one of OpenAI's encodings. Control tokens in a text count as plain text."""
+    """A ``Counter`` on one of OpenAI's encodings; control tokens in a text are plain text, too."""
 
     def __init__(self, name: str, encoding: Encoding) -> None:
         self.name = name

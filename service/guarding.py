@@ -1,0 +1,40 @@
+"""Make a mistake of ours a failure of one stage, which a request survives."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from dataclasses import dataclass
+
+from compressors.budget import Budget
+from compressors.errors import CompressionError, ModelFailure
+from compressors.protocols import Compressor
+from compressors.values import Context
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Guarded:
+    """A compressor that raises ``CompressionError`` only, as all of them promise."""
+
+    compressor: Compressor
+
+    @property
+    def name(self) -> str:
+        return self.compressor.name
+
+    @property
+    def backend(self) -> str:
+        return self.compressor.backend
+
+    def compress(self, context: Context, budget: Budget) -> Context:
+        try:
+            return self.compressor.compress(context, budget)
+        except CompressionError:
+            raise
+        except Exception as error:
+            # Where it happened, without the message: that may quote the text.
+            frames = "".join(traceback.format_tb(error.__traceback__))
+            _LOG.error("%s broke with %s\n%s", self.name, type(error).__name__, frames)  # noqa: TRY400
+            raise ModelFailure(f"{self.name} broke with {type(error).__name__}") from error
