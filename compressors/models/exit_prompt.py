@@ -1,0 +1,97 @@
+"""EXIT's prompt as token ids that a causal language model reads.
+
+Source: arXiv 2412.12559, table 6, and the authors' code of 2026.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from compressors.models.tokenization import ThreadTokenizers, Tokens
+from compressors.models.vocabulary import Vocabulary
+from compressors.protocols import Encoded, Pieces
+from compressors.work import current
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+START, END = "<start_of_turn>", "<end_of_turn>"
+_QUESTION: Final = 'Is this sentence useful in answering the query? Answer only "Yes" or "No".'
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """A question to the model: whether this sentence, read in this context, helps this query."""
+
+    query: str
+    context: str
+    sentence: str
+
+    def text(self, start: str = START, end: str = END) -> str:
+        """The paper's prompt, with what stands for the beginning and the end of a turn."""
+        # Joined, not formatted: texts may hold braces.
+        return (
+            f"{start}user\nQuery:\n{self.query}\nFull context:\n{self.context}\n"
+            f"Sentence:\n{self.sentence}\n{_QUESTION}{end}\n{start}model\n"
+        )
+
+
+def context_of(title: str, text: str) -> str:
+    """What a sentence is read in: its own document, with the title on a line before it."""
+    title, body = title.strip(), text.strip()
+    return f"{title}\n{body}" if title else body
+
+
+def sentences_of(document: Pieces) -> list[str]:
+    """The sentences of a document, without white space around them; some may be empty."""
+    return [document.text[start:end].strip() for start, end in document.ranges]
+
+
+class PromptTokenizer:
+    """Turns prompts into rows of token ids.
+
+    Only the template's own markers become control tokens: while the tokenizer reads, strings that
+    nobody can guess stand for them. So it reads a prompt in one piece, as in training, and a
+    marker in a text of the user is text. The model's first token comes first; none comes last.
+    """
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        nonce = secrets.token_hex(8)
+        known = {text: token for token, text in vocabulary.controls.items()}
+        stand_ins = {m: f"\u241e{nonce}{m}\u241e" for m in (START, END) if m in known}
+        self._start = stand_ins.get(START, START)
+        self._end = stand_ins.get(END, END)
+        self._stand_ins = tuple(stand_ins.values())
+        self._tokenizers = ThreadTokenizers(self._tokenizer)
+        own = self._tokenizers.own
+        self._ids = {own.token_to_id(text): known[marker] for marker, text in stand_ins.items()}
+
+    def encode(self, prompts: Sequence[Prompt]) -> list[Encoded]:
+        texts = [prompt.text(self._start, self._end) for prompt in prompts]
+        prefix, plain, ids = self._vocabulary.prefix, self._vocabulary.plain, self._ids
+        with current().tokenizing():
+            encodings = self._tokenizers.own.encode_batch_fast(texts, add_special_tokens=False)
+            return [
+                Encoded((*prefix, *(ids.get(token, token) for token in plain(encoding.ids))))
+                for encoding in encodings
+            ]
+
+    def tokens(self, text: str) -> Tokens:
+        """The tokens of a text of the user."""
+        return Tokens.of(self._tokenizers.encode([text])[0])
+
+    def answer(self, word: str) -> Sequence[int]:
+        """The ids of an answer, without what comes before a text."""
+        return list(self._vocabulary.plain(self._tokenizers.encode([word])[0].ids))
+
+    def _tokenizer(self) -> Tokenizer:
+        from tokenizers import AddedToken
+
+        made = self._vocabulary.tokenizer()
+        # Not special, since special ones are not looked for.
+        made.add_tokens([AddedToken(text, normalized=False) for text in self._stand_ins])
+        return made
