@@ -1,0 +1,57 @@
+"""TCRA, first way: summarize each document to its share of the budget.
+
+Method: arXiv 2310.15556, whose summarizer is an mT5 fine-tuned for the purpose. The default here
+is extractive: sentences of the documents themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from compressors.budget import Budget, share_of
+from compressors.errors import InvalidInput
+from compressors.extractive import ExtractiveSummarizer
+from compressors.groups import Group, GroupSummaries
+from compressors.protocols import Summarizer
+from compressors.selection import select
+from compressors.values import Context
+
+
+@dataclass(frozen=True, slots=True)
+class TcraSummary:
+    """A ``Compressor`` that summarizes every document.
+
+    Without a ``summarizer`` the sentences that ``extractive`` finds most representative of their
+    document stay, as spans of it, chosen over all documents at once. With one, a summary takes the
+    place of each document that is larger than its share; the extractive way is what is left where
+    that fails. Without a budget ``rate`` of the tokens stay.
+    """
+
+    extractive: ExtractiveSummarizer
+    backend: str
+    summarizer: Summarizer | None = None
+    rate: float = 0.5
+    name: str = "tcra-summary"
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.rate <= 1.0:
+            raise InvalidInput("tcra-summary.rate", f"must be in (0, 1], is {self.rate}")
+
+    def compress(self, context: Context, budget: Budget) -> Context:
+        given = {i: passage for i, passage in enumerate(context.passages) if passage.spans}
+        if not given:
+            return context
+        limit = budget.max_tokens or share_of(budget.count(context.text), self.rate)
+        limited = budget.limited_to(limit)
+        representatives = self.extractive.representatives
+        if self.summarizer is not None:
+            groups = [
+                Group(f"{p.document.id}-summary", {i: p}, max(1, budget.count(p.text)))
+                for i, p in given.items()
+            ]
+            writer = GroupSummaries(self.summarizer, representatives, context.query)
+            return writer.of(context, groups, limited)
+        each = [{index: passage} for index, passage in given.items()]
+        ranked = representatives.ranked(context.query, each, context.protected)
+        candidates = [part for row in ranked for sentence in row for part in sentence]
+        return select(context, candidates, limited, threshold=0.0)

@@ -1,0 +1,183 @@
+"""Put vectors into groups: spherical k-means, the same for the same rows in any order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from compressors.errors import InvalidInput
+from compressors.vectors import unit_rows
+from compressors.work import current
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Vectors = NDArray[np.float32]
+    Labels = NDArray[np.int64]
+
+_FEWEST = 4
+"""With fewer rows than this there is nothing to tell apart."""
+_USUAL: Final = 4
+"""Clusters where none are searched for; what is said of the paper's own choice."""
+_SWEEP_SECONDS = 0.2
+_SMALLEST = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class SphericalKMeans:
+    """A ``Clusterer``: k-means by cosine in FAISS, on rows that are centred first.
+
+    Rows closer than ``duplicate`` (cosine) count as one, so copies neither pull a centroid nor
+    make a cluster of their own. With ``clusters=None`` the number of clusters, up to
+    ``max_clusters``, is the one of the best mean silhouette; if that is below
+    ``min_silhouette`` there is one cluster. Above ``max_sweep`` distinct rows, or with almost no
+    time left, there are four. Three rows or fewer are one cluster unless a number is given.
+
+    Rows are sorted first and the centroids start from the rows farthest apart, so the partition
+    depends on nothing but the set of rows: no seed, no order, no number of threads.
+    """
+
+    max_clusters: int = 10
+    min_silhouette: float = 0.12
+    duplicate: float = 0.97
+    max_sweep: int = 1000
+
+    def __post_init__(self) -> None:
+        if self.max_clusters < 1:
+            raise InvalidInput("max_clusters", f"must be at least 1, is {self.max_clusters}")
+        if not 0.0 < self.duplicate <= 1.0:
+            raise InvalidInput("duplicate", f"must be in (0, 1], is {self.duplicate}")
+
+    def labels(self, vectors: Vectors, clusters: int | None) -> Sequence[int]:
+        """Labels 0 … k-1 by first row. Raises ``ModelFailure`` for zero rows and NaN."""
+        import numpy as np
+
+        if clusters is not None and clusters < 1:
+            raise InvalidInput("crag.clusters", f"must be at least 1, is {clusters}")
+        rows = unit_rows(np.asarray(vectors), len(vectors)) if len(vectors) else vectors
+        if len(rows) <= 1 or (clusters is None and len(rows) < _FEWEST):
+            return [0] * len(rows)
+        order = canonical_order(rows)
+        leaders, follows = _merged(rows[order], self.duplicate)
+        partition = self._partition(_centred(rows[order][leaders]), clusters)
+        labels = np.empty(len(rows), dtype=np.int64)
+        labels[order] = partition[follows]
+        return numbered_by_first(labels.tolist())
+
+    def _partition(self, points: Vectors, clusters: int | None) -> Labels:
+        if clusters is not None:
+            return k_means(points, min(clusters, len(points)))
+        if len(points) < _FEWEST:
+            return k_means(points, 1)
+        left = current().remaining
+        if len(points) > self.max_sweep or (left is not None and left < _SWEEP_SECONDS):
+            return k_means(points, min(_USUAL, self.max_clusters))
+        return self._best(points)
+
+    def _best(self, points: Vectors) -> Labels:
+        distances = 1.0 - points @ points.T
+        best, best_value = k_means(points, 1), self.min_silhouette
+        for k in range(2, min(self.max_clusters, len(points) - 1) + 1):
+            labels = k_means(points, k)
+            # Rounded, so that the last bits of another machine do not decide between two.
+            value = round(silhouette(distances, labels), 5)
+            if value > best_value or (k == 2 and value == best_value):  # noqa: PLR2004
+                best, best_value = labels, value
+        return best
+
+
+def canonical_order(rows: Vectors) -> Labels:
+    """The order of the rows that does not depend on how they were given."""
+    import numpy as np
+
+    return np.lexsort(np.round(rows, 5).T[::-1])
+
+
+def _merged(rows: Vectors, duplicate: float) -> tuple[list[int], Labels]:
+    # Leaders in canonical order: each row follows the nearest leader that is close enough.
+    import numpy as np
+
+    leaders: list[int] = []
+    follows = np.empty(len(rows), dtype=np.int64)
+    for index, row in enumerate(rows):
+        near = rows[leaders] @ row if leaders else np.empty(0, dtype=np.float32)
+        if leaders and float(near.max()) > duplicate:
+            follows[index] = int(near.argmax())
+        else:
+            follows[index] = len(leaders)
+            leaders.append(index)
+    return leaders, follows
+
+
+def _centred(rows: Vectors) -> Vectors:
+    # Sentence vectors share a direction that says nothing of the topic and flattens every
+    # silhouette. A row that is the mean itself has no direction of its own and stays.
+    import numpy as np
+
+    moved = rows - rows.mean(axis=0)
+    norms = np.linalg.norm(moved, axis=1, keepdims=True)
+    return np.asarray(np.where(norms > _SMALLEST, moved / np.maximum(norms, _SMALLEST), rows))
+
+
+def k_means(points: Vectors, k: int) -> Labels:
+    """A label for each of the unit rows, which are distinct and in canonical order; k at most."""
+    import faiss
+    import numpy as np
+
+    if k == 1:
+        return np.zeros(len(points), dtype=np.int64)
+    if k >= len(points):
+        return np.arange(len(points), dtype=np.int64)
+    # Holds for the calling thread only. With two threads such small work takes 30 times longer.
+    faiss.omp_set_num_threads(1)
+    means = faiss.Kmeans(
+        points.shape[1],
+        k,
+        niter=25,
+        spherical=True,
+        seed=42,
+        min_points_per_centroid=1,
+        max_points_per_centroid=10**7,
+    )
+    start = farthest_first(points, k)
+    means.train(np.ascontiguousarray(points), init_centroids=np.ascontiguousarray(points[start]))
+    _, nearest = means.index.search(np.ascontiguousarray(points), 1)
+    return np.asarray(nearest[:, 0], dtype=np.int64)
+
+
+def farthest_first(points: Vectors, k: int) -> list[int]:
+    """Rows to start from: the nearest to the mean, then always the farthest from those chosen."""
+    import numpy as np
+
+    chosen = [int(np.round(points @ points.mean(axis=0), 5).argmax())]
+    nearest = points @ points[chosen[0]]
+    while len(chosen) < k:
+        rounded = np.round(nearest, 5)
+        rounded[chosen] = np.inf
+        chosen.append(int(rounded.argmin()))
+        nearest = np.maximum(nearest, points @ points[chosen[-1]])
+    return chosen
+
+
+def silhouette(distances: Vectors, labels: Labels) -> float:
+    """The mean silhouette of a partition, in [-1, 1]; a row alone in its cluster counts 0."""
+    import numpy as np
+
+    members = labels[:, None] == np.unique(labels)[None, :]
+    sizes = members.sum(axis=0)
+    if len(sizes) < 2:  # noqa: PLR2004 - one cluster has no other to compare with
+        return 0.0
+    sums = distances @ members
+    own_size = sizes[members.argmax(axis=1)]
+    within = sums[members] / np.maximum(own_size - 1, 1)
+    between = np.where(members, np.inf, sums / sizes).min(axis=1)
+    largest = np.maximum(np.maximum(within, between), _SMALLEST)
+    return float(np.where(own_size > 1, (between - within) / largest, 0.0).mean())
+
+
+def numbered_by_first(labels: Sequence[int]) -> list[int]:
+    """The same partition, its labels 0 … k-1 in the order in which they first appear."""
+    numbers: dict[int, int] = {}
+    return [numbers.setdefault(label, len(numbers)) for label in labels]
