@@ -65,9 +65,9 @@ class Item:
     index: int
     tokens: int
     tag: int
-    """Its turn: the item with the smallest tag is always in the next batch."""
+    """Its turn: the smallest comes next."""
     number: int
-    """Which of two items with the same tag came first."""
+    """Its age: the smallest came first."""
 
     @property
     def row(self) -> Encoded:

@@ -128,7 +128,7 @@ class Device:
                 parts += [part[half:], part[:half]]
             with self.lock:
                 if is_out_of_memory(failure):
-                    self._scheduler.shrink(batch.model)
+                    self._scheduler.shrink(part)
                 if not half:
                     self._scheduler.fail(part[0], model_failure(batch.model, failure))
 

@@ -33,19 +33,21 @@ class Lane:
     def has_full_batch(self) -> bool:
         return self.queue.tokens >= self.budget
 
-    def window(self) -> Sequence[Item]:
-        """What the next batch is picked from, its first item first."""
-        return self.queue.window(self._settings.lookahead * self.budget)
+    def window(self, first: Item) -> Sequence[Item]:
+        """What a batch with this item is picked from."""
+        return self.queue.window(first, self._settings.lookahead * self.budget)
 
     def take(self, window: Sequence[Item]) -> Batch:
-        """A batch out of a window that was just given."""
+        """A batch out of a window that was just given, with the first item of it."""
         items = pick(window, budget=self.budget, launch_tokens=self._settings.launch_tokens)
-        self.queue.remove(items, window)
+        self.queue.remove(items)
         return Batch(self.model, items)
 
-    def shrink(self) -> None:
-        """Make smaller batches from now on."""
-        self.budget = max(self._smallest, self.budget // 2)
+    def shrink(self, padded: int) -> None:
+        """Make batches of half of what was too much, from now on."""
+        # For good: who shares the device may go away again, but finding that out would cost
+        # another failure each time. ``stats`` shows it, and a restart forgets it.
+        self.budget = min(self.budget, max(self._smallest, padded // 2))
 
     def count(self, items: Sequence[Item], seconds: float) -> int | None:
         """Note a run of the device. Gives what it is worth in the rate, in tokens, if anything."""

@@ -71,8 +71,8 @@ class Ledger:
         """The turn of the next item of a request.
 
         Self-clocked fair queueing: requests that wait get equal shares of the device in tokens,
-        so a small one passes a large one, and turns only ever grow, so nobody waits for ever.
-        Deadlines play no part, or whoever sets a short one would buy himself a place in front.
+        so a small one passes a large one. Deadlines play no part, or whoever sets a short one
+        would buy himself a place in front.
         """
         account = self._accounts[work]
         account.tag = max(self._turn, account.tag) + tokens
@@ -104,7 +104,8 @@ class Ledger:
             )
 
     def _ahead(self, work: Work, tokens: int) -> int:
-        # As turns are fair, another request gets no more than this one before this one is done.
+        # As turns are fair, another request gets about as much as this one, and no more, before
+        # this one is done.
         return sum(
             min(tokens, account.claim)
             for other, account in self._accounts.items()

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from bisect import insort
+from bisect import bisect_left, insort
 from collections.abc import Iterator, Sequence
 
 from compressors.engine.calls import Call, Item
 
 
 class Queue:
-    """Items in the order of their turns."""
+    """Items in the order of their turns, which is not that of their coming."""
 
     def __init__(self) -> None:
         self._items: list[Item] = []
+        self._by_age: dict[Item, None] = {}
         self.tokens = 0
 
     def __len__(self) -> int:
@@ -23,30 +24,42 @@ class Queue:
 
     @property
     def first(self) -> Item:
+        """Whose turn it is."""
         return self._items[0]
 
+    @property
+    def oldest(self) -> Item:
+        return next(iter(self._by_age))
+
     def add(self, item: Item) -> None:
-        insort(self._items, item, key=lambda other: other.order)
+        """Add an item that is younger than all others."""
+        insort(self._items, item, key=_order)
+        self._by_age[item] = None
         self.tokens += item.tokens
 
-    def window(self, tokens: int) -> Sequence[Item]:
-        """The first items that have ``tokens`` together, or all; at least one."""
-        taken = 0
-        for index, item in enumerate(self._items):
+    def window(self, first: Item, tokens: int) -> Sequence[Item]:
+        """``first``, then those whose turn comes soonest, until they have ``tokens`` together."""
+        window, taken = [first], first.tokens
+        for item in self._items:
             if taken >= tokens:
-                return self._items[:index]
-            taken += item.tokens
-        return self._items[:]
+                break
+            if item is not first:
+                window.append(item)
+                taken += item.tokens
+        return window
 
-    def remove(self, items: Sequence[Item], window: Sequence[Item]) -> None:
-        """Take out ``items``, which are in ``window``, which this queue just gave."""
-        gone = set(items)
-        self._items[: len(window)] = [item for item in window if item not in gone]
-        self.tokens -= sum(item.tokens for item in items)
+    def remove(self, items: Sequence[Item]) -> None:
+        for item in items:
+            del self._items[bisect_left(self._items, item.order, key=_order)]
+            del self._by_age[item]
+            self.tokens -= item.tokens
 
     def drop(self, call: Call) -> list[Item]:
         """Take out all items of a call, and give them."""
         dropped = [item for item in self._items if item.call is call]
-        if dropped:
-            self.remove(dropped, self._items)
+        self.remove(dropped)
         return dropped
+
+
+def _order(item: Item) -> tuple[int, int]:
+    return item.order

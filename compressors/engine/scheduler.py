@@ -9,7 +9,7 @@ from itertools import chain, count
 from typing import Any
 
 from compressors.engine.batches import Batch
-from compressors.engine.calls import Call, Item, tokens_of
+from compressors.engine.calls import Call, Item, padded_tokens, tokens_of
 from compressors.engine.lanes import Lane
 from compressors.engine.ledger import Ledger
 from compressors.engine.rates import Rate
@@ -35,6 +35,7 @@ class Scheduler:
         self._running: set[Item] = set()
         self._rate = Rate()
         self._numbers = count()
+        self._by_age = False
 
     def add(self, model: str, batch_tokens: int | None) -> None:
         """Make room for a model."""
@@ -61,8 +62,8 @@ class Scheduler:
         """Form the next batch ahead. Says whether it did."""
         # Only one that is full anyway: formed early, a small one would miss those who come while
         # the device is busy.
-        lane = self._next_lane()
-        if self._prefetched is not None or lane is None or not lane.has_full_batch:
+        first = self._next_item()
+        if self._prefetched is not None or first is None or not self._lane(first).has_full_batch:
             return False
         self._prefetched = self._form()
         return self._prefetched is not None
@@ -105,7 +106,7 @@ class Scheduler:
 
     def computed(self, items: Sequence[Item], seconds: float) -> None:
         """Note a run of the device, and let every request pay for its part."""
-        lane = self._lanes[items[0].call.model]
+        lane = self._lane(items[0])
         worth = lane.count(items, seconds)
         if worth is not None:
             self._rate.add(worth, seconds)
@@ -123,12 +124,12 @@ class Scheduler:
     def fail(self, item: Item, error: CompressionError) -> None:
         """Give up on a running item, and with it on its call."""
         self._finish([item])
-        self._lanes[item.call.model].failed_items += 1
+        self._lane(item).failed_items += 1
         self.drop(item.call, "failed", error)
 
-    def shrink(self, model: str) -> None:
-        """Make smaller batches for a model from now on."""
-        self._lanes[model].shrink()
+    def shrink(self, items: Sequence[Item]) -> None:
+        """Make smaller batches than these items, which were too much, from now on."""
+        self._lane(items[0]).shrink(padded_tokens(items))
 
     def abort(self, error: CompressionError) -> None:
         """End everything with an error."""
@@ -156,18 +157,30 @@ class Scheduler:
             queued_tokens=stats.queued_tokens + sum(item.tokens for item in batch.items),
         )
 
-    def _next_lane(self) -> Lane | None:
-        waiting = (lane for lane in self._lanes.values() if lane.queue)
-        return min(waiting, key=lambda lane: lane.queue.first.order, default=None)
+    def _next_item(self) -> Item | None:
+        """The one that the next batch must hold."""
+        # Every second batch starts with the oldest item, whatever its turn. Where new requests
+        # come faster than they are served, turns alone let them pass a long row for as long as
+        # they come; so it waits at most twice as long as it would first come, first served.
+        queues = [lane.queue for lane in self._lanes.values() if lane.queue]
+        if self._by_age:
+            return min((queue.oldest for queue in queues), key=_age, default=None)
+        return min((queue.first for queue in queues), key=_turn, default=None)
 
     def _form(self) -> Batch | None:
-        while (lane := self._next_lane()) is not None:
-            window = lane.window()
+        while (first := self._next_item()) is not None:
+            lane = self._lane(first)
+            window = lane.window(first)
             if self._drop_unwanted(window):
                 continue
-            self.ledger.serve(window[0].tag)
+            if not self._by_age:
+                self.ledger.serve(first.tag)
+            self._by_age = not self._by_age
             return lane.take(window)
         return None
+
+    def _lane(self, item: Item) -> Lane:
+        return self._lanes[item.call.model]
 
     def _drop_unwanted(self, items: Sequence[Item]) -> bool:
         unwanted = {item.call for item in items if item.call.unwanted and not item.call.over}
@@ -180,3 +193,11 @@ class Scheduler:
         for item in self._running.intersection(items):
             self._running.remove(item)
             self.ledger.settle(item.call.work, item.tokens)
+
+
+def _age(item: Item) -> int:
+    return item.number
+
+
+def _turn(item: Item) -> tuple[int, int]:
+    return item.order

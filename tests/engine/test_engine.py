@@ -27,7 +27,7 @@ def submit(
 
 
 def test_merges_calls_that_wait_for_a_busy_model() -> None:
-    with gate() as model, Engine() as engine, ThreadPoolExecutor() as pool:
+    with gate() as model, Engine() as engine, ThreadPoolExecutor(16) as pool:
         forward = engine.wrap(model, name="model")
         first = submit(pool, forward, [row(4)])
         until(lambda: model.entered == 1)
@@ -96,7 +96,7 @@ def test_a_small_request_does_not_wait_for_a_large_one() -> None:
     with (
         gate() as model,
         Engine(EngineSettings(batch_tokens=100, max_queued_tokens=10**6)) as engine,
-        ThreadPoolExecutor() as pool,
+        ThreadPoolExecutor(16) as pool,
     ):
         forward = engine.wrap(model, name="model")
         large = submit(pool, forward, [row(50)] * 500)
@@ -114,7 +114,7 @@ def test_a_small_request_does_not_wait_for_a_large_one() -> None:
 
 def test_a_cancelled_call_returns_at_once_and_never_reaches_the_device() -> None:
     work = Work()
-    with gate() as model, Engine() as engine, ThreadPoolExecutor() as pool:
+    with gate() as model, Engine() as engine, ThreadPoolExecutor(16) as pool:
         forward = engine.wrap(model, name="model")
         first = submit(pool, forward, [row(4)])
         until(lambda: model.entered == 1)
@@ -132,7 +132,7 @@ def test_a_cancelled_call_returns_at_once_and_never_reaches_the_device() -> None
 
 
 def test_a_deadline_ends_the_wait_in_the_queue() -> None:
-    with gate() as model, Engine() as engine, ThreadPoolExecutor() as pool:
+    with gate() as model, Engine() as engine, ThreadPoolExecutor(16) as pool:
         forward = engine.wrap(model, name="model")
         first = submit(pool, forward, [row(4)])
         until(lambda: model.entered == 1)
@@ -147,7 +147,7 @@ def test_a_deadline_ends_the_wait_in_the_queue() -> None:
 
 
 def test_a_deadline_ends_the_wait_for_a_running_batch() -> None:
-    with gate() as model, Engine() as engine, ThreadPoolExecutor() as pool:
+    with gate() as model, Engine() as engine, ThreadPoolExecutor(16) as pool:
         forward = engine.wrap(model, name="model")
         late = submit(pool, forward, [row(4)], Work(time.monotonic() + 0.2))
         until(lambda: model.entered == 1)
@@ -174,7 +174,7 @@ def test_books_waiting_and_computing_to_each_request_by_its_tokens() -> None:
     first, small, large = Work(), Work(), Work()
     with gate() as model, Engine(EngineSettings(launch_tokens=4_096)) as engine:
         forward = engine.wrap(model, name="model")
-        with ThreadPoolExecutor() as pool:
+        with ThreadPoolExecutor(16) as pool:
             calls = [submit(pool, forward, [row(10)], first)]
             until(lambda: model.entered == 1)
             calls += [
@@ -221,7 +221,7 @@ def test_counts_what_it_did() -> None:
 
 
 def test_a_device_that_hangs_shows() -> None:
-    with gate() as model, Engine() as engine, ThreadPoolExecutor() as pool:
+    with gate() as model, Engine() as engine, ThreadPoolExecutor(16) as pool:
         forward = engine.wrap(model, name="model")
         stuck = submit(pool, forward, [row(4)])
         until(lambda: model.entered == 1)
@@ -248,7 +248,7 @@ def test_serves_only_inside_its_block() -> None:
 
 
 def test_closing_fails_those_who_wait() -> None:
-    with gate() as model, ThreadPoolExecutor() as pool:
+    with gate() as model, ThreadPoolExecutor(16) as pool:
         with Engine() as engine:
             forward = engine.wrap(model, name="model")
             running = submit(pool, forward, [row(4)])
