@@ -6,7 +6,7 @@ import asyncio
 import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,15 +41,15 @@ class Call:
         if error is None:
             return grpc.StatusCode.OK
         if isinstance(error, asyncio.CancelledError):
-            remaining = self.context.time_remaining()
+            remaining: float | None = self.context.time_remaining()
             over = remaining is not None and remaining <= 0
             return grpc.StatusCode.DEADLINE_EXCEEDED if over else grpc.StatusCode.CANCELLED
-        # grpc gives the number here, whatever the type says.
-        number = int(self.context.code() or 0)  # type: ignore[call-overload]
-        return _CODES.get(number, grpc.StatusCode.UNKNOWN) if number else grpc.StatusCode.UNKNOWN
+        # grpc gives a number here, whatever the annotation says, and 0 before it was set.
+        number: Any = self.context.code()
+        return _CODES.get(number, grpc.StatusCode.UNKNOWN)
 
 
-_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_CODES = {code.value[0]: code for code in grpc.StatusCode if code is not grpc.StatusCode.OK}
 
 Around = Callable[[Call], AbstractAsyncContextManager[None]]
 """What happens around a call. It may raise, before or after; the outer ones see that."""
@@ -103,33 +103,21 @@ class Wrapping(grpc.aio.ServerInterceptor):
 
         return behave
 
-    def _around(self, call: Call) -> AsyncExitStack:
-        return _Nested(self._arounds, call)
+    def _around(self, call: Call) -> AbstractAsyncContextManager[None]:
+        return nested(self._arounds, call)
 
 
-class _Nested(AsyncExitStack):
-    """All of the arounds of a call, entered in order."""
-
-    def __init__(self, arounds: Sequence[Around], call: Call) -> None:
-        super().__init__()
-        self._arounds = arounds
-        self._call = call
-
-    async def __aenter__(self) -> _Nested:
-        await super().__aenter__()
-        try:
-            for around in self._arounds:
-                await self.enter_async_context(around(self._call))
-        except BaseException as error:
-            # The outer ones must see what an inner one refuses.
-            if not await self.__aexit__(type(error), error, error.__traceback__):
-                raise
-            raise asyncio.CancelledError from error
-        return self
+@asynccontextmanager
+async def nested(arounds: Sequence[Around], call: Call) -> AsyncIterator[None]:
+    """All of the arounds, entered in order. Outer ones see what inner ones refuse."""
+    async with AsyncExitStack() as stack:
+        for around in arounds:
+            await stack.enter_async_context(around(call))
+        yield
 
 
 def id_of(context: Context) -> str:
-    """The id that the client gave the call, or a new one. Always the same for one context."""
+    """The id that the client gave the call, or a new one."""
     given = _first(context, REQUEST_ID)
     if given is not None and _SANE_ID.fullmatch(given):
         return given

@@ -1,0 +1,198 @@
+"""What Prometheus may ask: calls, results, and how much waits. One registry for each server."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+import grpc
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    start_http_server,
+)
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from compressors.engine import EngineStats
+from compressors.errors import (
+    CompressionError,
+    InvalidInput,
+    NotFound,
+    Overloaded,
+    Unavailable,
+)
+from service.calls import Call
+from service.refusals import NotConfigured, Unauthenticated
+from service.request import Result
+from service.status import reason_of
+
+_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_CALL: Final = ("grpc_type", "grpc_service", "grpc_method")
+_REFUSALS: Final = (InvalidInput, NotFound, Overloaded, Unavailable, Unauthenticated, NotConfigured)
+
+
+class Metrics:
+    """Counts calls and results. The names of the call metrics are those of go-grpc-prometheus."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        PlatformCollector(registry=registry)
+        self._started = Counter(
+            "grpc_server_started", "Calls that began.", _CALL, registry=registry
+        )
+        self._handled = Counter(
+            "grpc_server_handled", "Calls that ended.", (*_CALL, "grpc_code"), registry=registry
+        )
+        self._handling = Histogram(
+            "grpc_server_handling_seconds",
+            "Time from the begin of a call to its end.",
+            (*_CALL, "grpc_code"),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._rejected = Counter(
+            "condensery_rejected", "Calls refused before any work.", ("reason",), registry=registry
+        )
+        self._stage_seconds = Histogram(
+            "condensery_stage_seconds",
+            "Time of a stage of a request, by what it was spent on.",
+            ("stage", "backend", "phase"),
+            buckets=_SECONDS,
+            registry=registry,
+        )
+        self._tokens = Counter(
+            "condensery_tokens", "Tokens given and kept.", ("direction",), registry=registry
+        )
+        self._documents = Counter(
+            "condensery_documents", "Documents, by what became of them.", ("outcome",),
+            registry=registry,
+        )  # fmt: skip
+
+    @asynccontextmanager
+    async def measured(self, call: Call) -> AsyncIterator[None]:
+        """Around a call: counts it, when it begins and when its status is known."""
+        labels = (call.kind, call.service, call.method)
+        self._started.labels(*labels).inc()
+        start, ended = time.perf_counter(), None
+        try:
+            yield
+        except BaseException as error:
+            ended = error
+            raise
+        finally:
+            code = code_name(call.code(ended))
+            self._handled.labels(*labels, code).inc()
+            self._handling.labels(*labels, code).observe(time.perf_counter() - start)
+
+    @asynccontextmanager
+    async def refusals(self, call: Call) -> AsyncIterator[None]:
+        """Around a call: counts why it was refused, before errors become statuses."""
+        try:
+            yield
+        except CompressionError as error:
+            if isinstance(error, _REFUSALS):
+                self._rejected.labels(reason_of(error).lower()).inc()
+            raise
+
+    def saw(self, result: Result) -> None:
+        """Count what became of a request."""
+        self._tokens.labels("in").inc(result.totals.tokens_before)
+        self._tokens.labels("out").inc(result.totals.tokens_after)
+        for document in result.documents:
+            self._documents.labels(document.outcome.value).inc()
+        for stage in result.stages:
+            phases = {
+                "queued": stage.seconds.queued,
+                "tokenizing": stage.seconds.tokenizing,
+                "computing": stage.seconds.computing,
+            }
+            for phase, seconds in phases.items():
+                self._stage_seconds.labels(stage.stage, stage.backend, phase).observe(seconds)
+
+    def watch(
+        self,
+        gauges: Callable[[], Iterable[tuple[str, str, float]]],
+        stats: Callable[[], EngineStats | None],
+    ) -> None:
+        """Ask for gauges (name, description, value) and for an engine's counts at every scrape.
+
+        ``stats`` gives ``None`` while there is no engine.
+        """
+        self.registry.register(_Gauges(gauges))
+        self.registry.register(_Engine(stats))
+
+
+def code_name(code: grpc.StatusCode) -> str:
+    """As Go spells it, and so every dashboard."""
+    if code in _SPELLED:
+        return _SPELLED[code]
+    return code.name.title().replace("_", "")
+
+
+_SPELLED = {grpc.StatusCode.OK: "OK", grpc.StatusCode.CANCELLED: "Canceled"}
+
+
+class _Gauges(Collector):
+    def __init__(self, gauges: Callable[[], Iterable[tuple[str, str, float]]]) -> None:
+        self._gauges = gauges
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        for name, description, value in self._gauges():
+            yield GaugeMetricFamily(name, description, value=value)
+
+
+_BATCH_COUNTS: Final = {
+    "batches": "Batches that ran.",
+    "items": "Rows of batches.",
+    "tokens": "Tokens of batches.",
+    "padded_tokens": "Tokens of batches, padding included.",
+    "busy_seconds": "Time that the device computed.",
+    "failed_items": "Rows that the model failed on.",
+}
+
+
+class _Engine(Collector):
+    def __init__(self, stats: Callable[[], EngineStats | None]) -> None:
+        self._stats = stats
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        stats = self._stats()
+        if stats is None:
+            return
+        for attribute, description in _BATCH_COUNTS.items():
+            name = "runs" if attribute == "batches" else attribute
+            family = CounterMetricFamily(f"condensery_batch_{name}", description, labels=["model"])
+            for model in stats.models:
+                family.add_metric([model.model], float(getattr(model, attribute)))
+            yield family
+        dropped = CounterMetricFamily(
+            "condensery_dropped", "Rows that never reached the device.", labels=["reason"]
+        )
+        for reason, count in stats.dropped.items():
+            dropped.add_metric([reason], count)
+        yield dropped
+
+
+@contextmanager
+def exported(registry: CollectorRegistry, *, host: str, port: int) -> Iterator[int]:
+    """Serve the metrics over HTTP while the block runs. Gives the port; 0 picks a free one."""
+    server, thread = start_http_server(port, addr=host, registry=registry)
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()

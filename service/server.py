@@ -1,0 +1,227 @@
+"""A server from its first breath to its last: listen, warm up, serve, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from compressors.engine import EngineStats
+from service.auth import Authenticated, Tokens
+from service.calls import Around
+from service.gate import Gate, Phase
+from service.health import Health
+from service.listening import health_server, public_server
+from service.llm import load_llm
+from service.logs import logged, structured
+from service.metrics import Metrics, exported
+from service.pipeline import Pipeline
+from service.prompt import Template
+from service.servicer import CompressionServicer
+from service.settings import Settings
+from service.status import translated
+from service.workers import Workers
+
+_LOG = logging.getLogger(__name__)
+
+ENGINE_DIED: Final = 70
+"""The exit status of a process whose engine is dead; EX_SOFTWARE of sysexits.h."""
+# For answers to those who were still inside when the engine died, or the drain was over.
+_LAST_WORDS = 1.0
+_WATCH_EVERY = 1.0
+# A device that finishes nothing for so long, while somebody waits, will not any more.
+_STALLED = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Where a server listens; ``None`` where it does not."""
+
+    grpc: int
+    health: int | None
+    metrics: int | None
+
+
+class Server:
+    """A server that listens. Made by ``listening`` or ``serving``."""
+
+    def __init__(self, settings: Settings, gate: Gate, health: Health, ports: Ports) -> None:
+        self.ports = ports
+        self._settings = settings
+        self._gate = gate
+        self._health = health
+        self.died = asyncio.Event()
+        """Set when the engine is dead. Nothing is served any more then."""
+
+    @property
+    def target(self) -> str:
+        """The address of the public port."""
+        return f"{self._settings.host}:{self.ports.grpc}"
+
+    @property
+    def inside(self) -> int:
+        """Calls that were let in and are not over."""
+        return self._gate.inside
+
+    async def drain(self) -> None:
+        """Refuse what comes, and wait for what is inside, for as long as the settings say."""
+        if self._gate.phase is not Phase.DEAD:
+            self._gate.close(Phase.DRAINING)
+        await self._health.ready(serving=False)
+        _LOG.info("draining", extra={"inside": self._gate.inside})
+        await self._emptied(self._settings.drain_seconds)
+
+    async def open(self, pipeline: Pipeline) -> None:
+        """Let calls in."""
+        self._gate.open(pipeline)
+        if self._gate.phase is Phase.SERVING:
+            await self._health.ready(serving=True)
+            _LOG.info("serving", extra={"port": self.ports.grpc})
+
+    async def die(self) -> None:
+        """Say that there is no hope, and let those inside hear of it."""
+        if self._gate.phase is Phase.DEAD:
+            return
+        self._gate.close(Phase.DEAD)
+        await self._health.ready(serving=False)
+        await self._health.alive(serving=False)
+        _LOG.error("the engine is dead", extra={"inside": self._gate.inside})
+        await self._emptied(_LAST_WORDS)
+        self.died.set()
+
+    async def watch(self, pipeline: Pipeline) -> None:
+        """Look after the engine until it dies."""
+        engine = pipeline.engine
+        # Asked again and again, as a thread that hangs tells nobody.
+        while engine.alive and engine.stalled_seconds < _STALLED:  # noqa: ASYNC110
+            await asyncio.sleep(_WATCH_EVERY)
+        await self.die()
+
+    async def _emptied(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._gate.emptied()
+        except TimeoutError:
+            _LOG.warning("calls were cut off", extra={"inside": self._gate.inside})
+
+
+@asynccontextmanager
+async def listening(settings: Settings) -> AsyncIterator[Server]:
+    """A server that listens and tells everybody that it is not ready.
+
+    At the end of the block it drains, then stops. Raises ``ValueError`` where the settings name
+    what cannot be read, and ``OSError`` where it cannot listen.
+    """
+    async with AsyncExitStack() as stack:
+        metrics, gate, health = Metrics(), Gate(), Health()
+        workers = await stack.enter_async_context(Workers(settings.workers))
+        llm = load_llm(settings)
+        if llm is not None:
+            stack.push_async_callback(llm.close)
+        servicer = CompressionServicer(
+            gate.pipeline,
+            workers,
+            llm=llm,
+            template=Template.load(settings.prompt_template_file),
+            default_deadline=settings.default_deadline_seconds,
+            saw=metrics.saw,
+        )
+        arounds = _arounds(settings, metrics, gate)
+        public, port = public_server(settings, servicer, health, arounds)
+        servers, health_port, metrics_port = [public], None, None
+        if settings.health_port is not None:
+            probed, health_port = health_server(settings, health, settings.health_port)
+            servers.append(probed)
+        if settings.metrics_port is not None:
+            metrics.watch(lambda: _gauges(gate, workers), lambda: _stats(gate))
+            exporter = exported(metrics.registry, host=settings.host, port=settings.metrics_port)
+            metrics_port = stack.enter_context(exporter)
+        server = Server(settings, gate, health, Ports(port, health_port, metrics_port))
+        await health.begin()
+        for each in servers:
+            await each.start()
+            stack.push_async_callback(each.stop, 0)
+        stack.push_async_callback(server.drain)
+        yield server
+
+
+def _arounds(settings: Settings, metrics: Metrics, gate: Gate) -> list[Around]:
+    arounds: list[Around] = [logged, metrics.measured, translated, metrics.refusals]
+    if settings.auth_tokens_file is not None:
+        arounds.append(Authenticated(Tokens(settings.auth_tokens_file)))
+    return [*arounds, gate.passing]
+
+
+def _stats(gate: Gate) -> EngineStats | None:
+    return gate.pipeline().engine.stats() if gate.phase is Phase.SERVING else None
+
+
+def _gauges(gate: Gate, workers: Workers) -> Iterator[tuple[str, str, float]]:
+    stats = _stats(gate)
+    claimed = stats.claimed_tokens if stats else 0
+    oldest = max(workers.oldest_seconds, stats.oldest_seconds if stats else 0.0)
+    yield "condensery_queue_tokens", "Tokens promised to callers, not computed yet.", claimed
+    yield "condensery_queue_oldest_seconds", "Age of the oldest of what waits.", oldest
+    yield "condensery_in_flight", "Calls that were let in and are not over.", gate.inside
+    yield "condensery_serving", "Whether new calls are let in.", gate.phase is Phase.SERVING
+
+
+OpenPipeline = Callable[[Settings], AbstractContextManager[Pipeline]]
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings, *, open_pipeline: OpenPipeline = Pipeline.open
+) -> AsyncIterator[Server]:
+    """A server that is warm and serves; for tests, and for programs that have their own loop.
+
+    Raises what ``listening`` and ``Pipeline.open`` raise.
+    """
+    async with AsyncExitStack() as stack:
+        models = ExitStack()
+        # Loading and unloading take seconds; health has to answer meanwhile. Models are there
+        # until nobody is inside any more.
+        stack.push_async_callback(asyncio.to_thread, models.close)
+        server = await stack.enter_async_context(listening(settings))
+        pipeline = await asyncio.to_thread(models.enter_context, open_pipeline(settings))
+        await server.open(pipeline)
+        watcher = asyncio.ensure_future(server.watch(pipeline))
+        stack.callback(watcher.cancel)
+        yield server
+
+
+def serve(settings: Settings) -> int:
+    """Serve until SIGTERM or SIGINT, then drain. Gives the exit status of the process.
+
+    A second signal ends it at once. When the engine dies, so does the process, with the status
+    ``ENGINE_DIED``. ``limit_threads`` must have been called before. Raises what ``serving`` does.
+    """
+    with structured(settings.log_level):
+        return asyncio.run(_serve(settings))
+
+
+async def _serve(settings: Settings) -> int:
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, _stop, stop)
+    async with serving(settings) as server:
+        ends = [asyncio.ensure_future(event.wait()) for event in (stop, server.died)]
+        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        for end in ends:
+            end.cancel()
+        if server.died.is_set():
+            # Without any tidying up: threads may hang in a device that never answers.
+            logging.shutdown()
+            os._exit(ENGINE_DIED)
+    return 0
+
+
+def _stop(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().remove_signal_handler(number)
+    stop.set()
