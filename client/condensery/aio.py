@@ -133,6 +133,13 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
+    def __eq__(self, other: object) -> bool:
+        """Whether the other one asks the same, as the same caller, and as patiently."""
+        return isinstance(other, AsyncClient) and self.__getstate__() == other.__getstate__()
+
+    def __hash__(self) -> int:
+        return hash(self.__getstate__())
+
     def __getstate__(self) -> tuple[Endpoint, float | None]:
         return self._endpoint, self._timeout
 

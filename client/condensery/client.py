@@ -132,6 +132,13 @@ class Client:
     ) -> None:
         self.close()
 
+    def __eq__(self, other: object) -> bool:
+        """Whether the other one asks the same, as the same caller, and as patiently."""
+        return isinstance(other, Client) and self.__getstate__() == other.__getstate__()
+
+    def __hash__(self) -> int:
+        return hash(self.__getstate__())
+
     def __getstate__(self) -> tuple[Endpoint, float | None]:
         return self._endpoint, self._timeout
 

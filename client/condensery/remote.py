@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 from collections.abc import AsyncGenerator, Generator
+from dataclasses import dataclass
 from typing import Any, cast
 
 import grpc
@@ -19,17 +20,17 @@ from condensery.v1 import compression_pb2 as pb
 from condensery.v1.compression_pb2_grpc import CompressionServiceStub
 
 
+@dataclass(frozen=True, slots=True)
 class Server:
     """An ``Endpoint`` on the other side of a network."""
 
-    def __init__(self, address: Address) -> None:
-        self._address = address
+    address: Address
 
     def transport(self) -> Transport:
-        return _Remote(self._address)
+        return _Remote(self.address)
 
     def async_transport(self) -> AsyncTransport:
-        return _AsyncRemote(self._address)
+        return _AsyncRemote(self.address)
 
 
 class _Remote:

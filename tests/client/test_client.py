@@ -17,6 +17,7 @@ from condensery import (
     AsyncClient,
     Client,
     Compression,
+    Connection,
     Document,
     DocumentResult,
     InvalidRequest,
@@ -25,7 +26,7 @@ from condensery import (
     StageOutcome,
 )
 from condensery.v1 import compression_pb2 as pb
-from tests.client.servicer import PATIENCE, SentenceService
+from tests.client.servicer import PATIENCE, SentenceService, serving
 
 LOUVRE = Document("louvre", "The Louvre is in Paris. It has a pyramid.", "Louvre", {"page": 3})
 PRADO = Document("prado", "The Prado is in Madrid. It has no pyramid.")
@@ -256,8 +257,8 @@ def test_one_client_serves_several_event_loops_at_a_time(target: str) -> None:
 def test_clients_are_pickled_without_what_they_opened(client: Client) -> None:
     client.compress("Paris", [LOUVRE])
 
-    again = pickle.loads(pickle.dumps(client))
-    asynchronous = pickle.loads(pickle.dumps(client.as_async()))
+    again = pickle.loads(pickle.dumps(client))  # noqa: S301 - our own
+    asynchronous = pickle.loads(pickle.dumps(client.as_async()))  # noqa: S301 - our own
 
     with again:
         assert again.compress("Paris", [LOUVRE]) == client.compress("Paris", [LOUVRE])
@@ -310,8 +311,6 @@ async def test_to_cancel_a_task_gives_up_the_call(target: str, service: Sentence
 def test_a_call_waits_for_a_server_that_is_not_there_yet_if_told_to(
     service: SentenceService,
 ) -> None:
-    from condensery import Connection
-    from tests.client.servicer import serving
 
     with serving(service) as target:
         pass
