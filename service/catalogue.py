@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
 
@@ -66,7 +66,7 @@ class Catalogue:
     counters: Mapping[str, Counter]
     summarizers: tuple[str, ...]
     retrievers: Mapping[str, Retriever]
-    chains: Mapping[str, tuple[str, ...]] = CHAINS
+    chains: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: CHAINS)
 
     def counter(self, name: str | None) -> Counter:
         return _found(self.counters, name, "budget.tokenizer")

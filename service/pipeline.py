@@ -122,6 +122,7 @@ class Pipeline:
             tokens_before = counter.count([context.text])[0]
             budget = Budget(counter, _limit(request.budget, tokens_before))
             finals = Finals(budget, observe)
+            finals.watch(context)
             chain = self._chain(request, finals)
             compressed = chain.compress(context, budget)
             result = Result(
