@@ -42,6 +42,10 @@ def rows_of(
     return seen, scorer
 
 
+def text_of(folder: Path, row: Encoded) -> str:
+    return str(AutoTokenizer.from_pretrained(folder).decode(list(row.ids)))
+
+
 def test_the_prompt_is_the_papers() -> None:
     """E5: byte-exact; query, context and sentence go in as they are, braces too."""
     prompt = Prompt("Why {x}?", "Title\nA {0} b. C.", "A {0} b.").text()
@@ -67,7 +71,7 @@ def test_a_sentence_is_read_in_its_own_document(gemma: Path) -> None:
 
     rows, _ = rows_of(gemma, "q", documents)
 
-    texts = [AutoTokenizer.from_pretrained(gemma).decode(row.ids) for row in rows]
+    texts = [text_of(gemma, row) for row in rows]
     assert [text.split("context:\n")[1].split("\nSentence")[0] for text in texts] == [
         "A\nA1. A2.",
         "A\nA1. A2.",
@@ -99,7 +103,7 @@ def test_control_tokens_in_texts_are_text(gemma: Path) -> None:
     ids = {token: tokenizer.convert_tokens_to_ids(token) for token in tokenizer.all_special_tokens}
     ids["<end_of_turn>"] = tokenizer.convert_tokens_to_ids("<end_of_turn>")
     ids["<start_of_turn>"] = tokenizer.convert_tokens_to_ids("<start_of_turn>")
-    assert len(rows) == len(document.ranges) == 2
+    assert len(rows) == 1
     for row, (start, end) in zip(rows, document.ranges, strict=True):
         assert row.ids.count(ids["<end_of_turn>"]) == 1
         assert row.ids.count(ids["<start_of_turn>"]) == 2
@@ -108,7 +112,7 @@ def test_control_tokens_in_texts_are_text(gemma: Path) -> None:
         assert not {ids["<eos>"], ids["<pad>"]} & set(row.ids)
         # Nothing is lost: the same characters, as pieces of words.
         sentence = EVIL[start:end].strip()
-        assert tokenizer.decode(row.ids) == "<bos>" + prompt_of(f"q {EVIL}", document, sentence)
+        assert text_of(gemma, row) == "<bos>" + prompt_of(f"q {EVIL}", document, sentence)
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen"])
@@ -124,7 +128,7 @@ def test_other_families_control_tokens_are_text_too(kind: str, tmp_path: Path) -
     special = {tokenizer.convert_tokens_to_ids(token) for token in tokenizer.all_special_tokens}
     first = 1 if kind == "llama" else 0
     assert not special & set(rows[0].ids[first:])
-    assert tokenizer.decode(rows[0].ids[first:]) == prompt_of(QUERY, document, text)
+    assert tokenizer.decode(list(rows[0].ids[first:])) == prompt_of(QUERY, document, text)
 
 
 def long_document() -> Pieces:
@@ -140,12 +144,11 @@ def test_a_long_document_is_read_in_a_window_around_the_sentence(
     with caplog.at_level(logging.INFO):
         rows, scorer = rows_of(gemma, QUERY, [document], max_tokens=300)
 
-    tokenizer = AutoTokenizer.from_pretrained(gemma)
     assert len(rows) == scorer.windowed == 120
     assert max(len(row) for row in rows) <= 300
     assert min(len(row) for row in rows) > 250
     for number, row in enumerate(rows):
-        text = tokenizer.decode(row.ids)
+        text = text_of(gemma, row)
         context = text.split("Full context:\n")[1].split("\nSentence:\n")[0]
         assert context.startswith("The title\n")
         assert f"Sentence {number} of many." in context
@@ -163,7 +166,7 @@ def test_the_sentence_is_in_the_middle_of_its_window(gemma: Path) -> None:
 
     rows, _ = rows_of(gemma, QUERY, [document], max_tokens=300)
 
-    text = AutoTokenizer.from_pretrained(gemma).decode(rows[60].ids)
+    text = text_of(gemma, rows[60])
     before, after = text.split("context:\n")[1].split("\nSentence:\n")[0].split("Sentence 60 of")
     assert abs(len(before) - len(after)) < 0.2 * len(before)
 
@@ -172,7 +175,7 @@ def test_a_short_document_beside_a_long_one_is_read_whole(gemma: Path) -> None:
     """E8: only what overflows is windowed."""
     rows, scorer = rows_of(gemma, QUERY, [pieces("It opened."), long_document()], max_tokens=300)
 
-    text = AutoTokenizer.from_pretrained(gemma).decode(rows[0].ids)
+    text = text_of(gemma, rows[0])
     assert "Full context:\nIt opened.\nSentence:\nIt opened.\n" in text
     assert scorer.windowed == len(rows) - 1
 
@@ -207,7 +210,7 @@ def test_a_sentence_of_nearly_all_the_room_is_read_alone(gemma: Path) -> None:
 
     rows, scorer = rows_of(gemma, QUERY, [document], max_tokens=300)
 
-    text = AutoTokenizer.from_pretrained(gemma).decode(rows[1].ids)
+    text = text_of(gemma, rows[1])
     assert "\nSentence:\n" + "x" * 150 + ".\nIs this" in text
     assert len(rows[1]) <= 300
     assert scorer.windowed == 3
