@@ -24,7 +24,10 @@ class Scorer(Protocol):
     ) -> list[list[float]]: ...
 
 
-def lead(query: str, documents: Sequence[tuple[str, Sequence[str]]]) -> list[list[float]]:
+def lead(
+    query: str,  # noqa: ARG001 - what every scorer is given
+    documents: Sequence[tuple[str, Sequence[str]]],
+) -> list[list[float]]:
     """The first sentence of every document, then the second of every document, and so on."""
     return [[-float(index) for index in range(len(sentences))] for _, sentences in documents]
 

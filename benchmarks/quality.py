@@ -1,7 +1,7 @@
 """How much of what answers a query survives: ``python -m benchmarks.quality``.
 
-Every scorer ranks the sentences of the same requests, and the same greedy selection fills the
-same token budget by its ranking, so that only the scores differ.
+All choose sentences of the same requests for the same token budget: the baselines by their scores,
+greedily, Condensery through its own EXIT stage. ``gain`` is the difference to the best baseline.
 """
 
 from __future__ import annotations
@@ -11,19 +11,18 @@ import json
 import math
 import random
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean, stdev
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from benchmarks.baselines import Cosine, Remembered, Scorer, chance, lead, lexical
+from benchmarks.product import Product
+from compressors.models.embedded import WEIGHTS
 from training.data import benchmark_rows
 from training.examples import LabelledDocument, annotated, answering, document
 from training.holdout import normalised
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
 
 RATES: Final = (0.1, 0.2, 0.3)
 CACHE: Final = Path(__file__).resolve().parents[1] / ".cache" / "quality"
@@ -52,6 +51,9 @@ class Outcome:
     rate: float
 
 
+Results = dict[str, dict[str, dict[float, list[Outcome]]]]
+
+
 def requests(limit: int | None = None) -> dict[str, list[Request]]:
     """The benchmark sets, or an even part of each of at most ``limit`` requests."""
     sets = {}
@@ -61,16 +63,31 @@ def requests(limit: int | None = None) -> dict[str, list[Request]]:
     return sets
 
 
+Chooser = Callable[[Request, Sequence[int], float], set[int]]
+"""The numbers of the sentences to keep, given their tokens and the rate."""
+
+
+def ranked(scorer: Scorer) -> Chooser:
+    """Choose by score, greedily; a request is scored once for all rates."""
+    last: list[Any] = [None, []]
+
+    def choose(request: Request, costs: Sequence[int], rate: float) -> set[int]:
+        if last[0] is not request:
+            scores = scorer(request.query, request.given)
+            last[:] = [request, [score for part in scores for score in part]]
+        return selected(last[1], costs, rate)
+
+    return choose
+
+
 def measure(
-    scorer: Scorer, asked: Sequence[Request], costs: Sequence[Sequence[int]]
+    choose: Chooser, asked: Sequence[Request], costs: Sequence[Sequence[int]]
 ) -> dict[float, list[Outcome]]:
     """Every request at every rate; ``costs`` are the tokens of its sentences, in order."""
     outcomes: dict[float, list[Outcome]] = {rate: [] for rate in RATES}
     for request, cost in zip(asked, costs, strict=True):
-        scores = [score for part in scorer(request.query, request.given) for score in part]
         for rate in RATES:
-            kept = selected(scores, cost, rate)
-            outcomes[rate].append(_outcome(request, kept, cost))
+            outcomes[rate].append(_outcome(request, choose(request, cost, rate), cost))
     return outcomes
 
 
@@ -153,38 +170,33 @@ def summary(outcomes: list[Outcome]) -> dict[str, float]:
 
 def difference(ours: list[Outcome], theirs: list[Outcome]) -> tuple[float, float]:
     """How many more answers the first kept, paired by request, with half a 95 % interval."""
-    pairs = zip(ours, theirs, strict=True)
     gains = [
         float(a.answered) - float(b.answered)
-        for a, b in pairs
+        for a, b in zip(ours, theirs, strict=True)
         if a.answered is not None and b.answered is not None
     ]
     return fmean(gains), 1.96 * stdev(gains) / math.sqrt(len(gains))
 
 
-def table(results: dict[str, dict[str, dict[float, list[Outcome]]]]) -> Iterator[str]:
-    """Lines with a row per scorer and a column per set and rate: answers / support kept."""
-    sets = list(next(iter(results.values())))
-    yield f"{'answers/support kept':22}" + "".join(f"| {name:31}" for name in sets)
-    rates = "".join(f"{'at ' + str(rate):>10}" for rate in RATES)
-    yield " " * 22 + "".join(f"| {rates} " for _ in sets)
-    for scorer, by_set in results.items():
-        line = f"{scorer:22}"
-        for name in sets:
-            cells = [summary(by_set[name][rate]) for rate in RATES]
-            line += (
-                "| "
-                + "".join(
-                    f"  {cell['answer_kept']:.2f}/{cell['support_kept']:.2f}"[:11].rjust(10)
-                    for cell in cells
-                )
-                + " "
+def table(results: Results) -> Iterator[str]:
+    """A row for each set and rate, a column for each way to choose: answers / support kept."""
+    labels = list(results)
+    yield "answers/support kept  " + "".join(f"{label:>16}" for label in labels) + "   gain"
+    for name, by_rate in results[labels[-1]].items():
+        for rate, ours in by_rate.items():
+            cells = [summary(results[label][name][rate]) for label in labels]
+            best = max(cells[:-1], key=lambda cell: cell["answer_kept"], default=cells[-1])
+            rival = results[labels[cells.index(best)]][name][rate]
+            gain, half = difference(ours, rival)
+            shown = "".join(
+                f"{cell['answer_kept']:.3f} / {cell['support_kept']:.3f}".rjust(16)
+                for cell in cells
             )
-        yield line
+            yield f"{name:10} {len(ours):4} {rate:5} {shown}   {gain:+.3f} ± {half:.3f}"
 
 
-def run(scorers: dict[str, Scorer], limit: int | None) -> dict[str, Any]:
-    """Outcomes by scorer, set and rate."""
+def run(choosers: Mapping[str, Chooser], limit: int | None) -> Results:
+    """Outcomes by chooser, set and rate."""
     sets = requests(limit)
     count = counter()
     costs = {
@@ -192,34 +204,35 @@ def run(scorers: dict[str, Scorer], limit: int | None) -> dict[str, Any]:
         for name, asked in sets.items()
     }
     return {
-        label: {name: measure(scorer, asked, costs[name]) for name, asked in sets.items()}
-        for label, scorer in scorers.items()
+        label: {name: measure(choose, asked, costs[name]) for name, asked in sets.items()}
+        for label, choose in choosers.items()
     }
 
 
-def baselines() -> dict[str, Scorer]:
-    """The scorers that ours is compared with."""
+def choosers(folder: Path) -> dict[str, Chooser]:
+    """The baselines, and last the product with the weights in ``folder``."""
+    product = Product.load(folder)
+
+    def ours(request: Request, costs: Sequence[int], rate: float) -> set[int]:
+        return product.kept(request.query, request.documents, sum(costs), rate)
+
     return {
-        "lead": lead,
-        "random": chance,
-        "BM25": lexical,
-        "MiniLM cosine": Remembered(Cosine.load(), CACHE / "minilm-cosine.jsonl"),
+        "lead": ranked(lead),
+        "random": ranked(chance),
+        "BM25": ranked(lexical),
+        "MiniLM cosine": ranked(Remembered(Cosine.load(), CACHE / "minilm-cosine.jsonl")),
+        "Condensery": ours,
     }
 
 
 def main() -> None:
-    """Print the table, or write all means as JSON."""
+    """Print the table, or all means as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--limit", type=int, help="requests of each set at most")
-    parser.add_argument("--json", action="store_true")
-    parser.add_argument("--checkpoint", type=Path, help="weights under training to look at")
+    parser.add_argument("--json", action="store_true", help="means instead of the table")
+    parser.add_argument("--weights", type=Path, default=WEIGHTS, help="folder of the model")
     arguments = parser.parse_args()
-    scorers = baselines()
-    if arguments.checkpoint:
-        from training.scoring import TrainedScorer
-
-        scorers["checkpoint"] = TrainedScorer.of_checkpoint(arguments.checkpoint)
-    results = run(scorers, arguments.limit)
+    results = run(choosers(arguments.weights), arguments.limit)
     if arguments.json:
         means = {
             label: {

@@ -66,7 +66,7 @@ class Corpus:
     train: dict[str, list[Group]]
     calibration: dict[str, list[Group]]
     pairs: list[tuple[str, str]]
-    """Space-joined is not needed: the original and one 0 or 1 per token of ``\\w+|[^\\w\\s]``."""
+    """The original, and one 0 or 1 for each of its tokens ``\\w+|[^\\w\\s]``."""
 
 
 def corpus(seed: int = 13) -> Corpus:
@@ -173,7 +173,7 @@ def _nq_oracle() -> Iterator[Group]:
 
 
 def _sentences(name: str) -> Iterator[Group]:
-    source = name.split("/")[0]
+    source = name.split("/", maxsplit=1)[0]
     ptb = source != "selqa"
     for row in rows(name):
         answers = tuple(plain(answer) for answer in row["answers"])

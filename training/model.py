@@ -37,7 +37,7 @@ class TwoHeads(nn.Module):
         self.relevance = nn.Linear(width, 1)
         self.keep = nn.Linear(width, 1)
         # The shipped file holds no embeddings: they stay those of the base model.
-        encoder.embeddings.requires_grad_(False)
+        encoder.embeddings.requires_grad_(requires_grad=False)
 
     @classmethod
     def from_base(cls) -> TwoHeads:

@@ -39,7 +39,7 @@ class Recipe:
     """Everything that decides how the weights come out."""
 
     seed: int = 13
-    steps: int = 3000
+    steps: int = 2000
     warmup: int = 150
     groups: int = 4
     """Queries a step."""
@@ -77,7 +77,7 @@ class Recipe:
 def main() -> None:
     """Train to the end of the recipe."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=Recipe.steps)
+    parser.add_argument("--steps", type=int, default=Recipe().steps)
     parser.add_argument("--folder", type=Path, default=_FOLDER)
     arguments = parser.parse_args()
     recipe = Recipe(steps=arguments.steps)
@@ -164,14 +164,16 @@ def _step(
         loss = loss + recipe.keep_weight * recipe.keep_every * keep
         values["keep"] = keep.item()
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call] - torch leaves it so
+    torch.autograd.backward(loss)
     torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
     optimizer.step()
     return values
 
 
 def _optimizer(model: TwoHeads, recipe: Recipe) -> torch.optim.Optimizer:
-    heads, matrices, vectors = [], [], []
+    heads: list[torch.nn.Parameter] = []
+    matrices: list[torch.nn.Parameter] = []
+    vectors: list[torch.nn.Parameter] = []
     for name, parameter in model.named_parameters():
         if name.split(".")[0] in HEADS:
             heads.append(parameter)

@@ -1,0 +1,68 @@
+"""Write the trained weights as the product reads them: ``python -m training.export``.
+
+The encoder's layers and both heads go into ``model.safetensors`` as float16; the embeddings are
+those of the base model. How the scores are joined is up to ``training.fusion``, afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Final
+
+from safetensors.torch import save_file
+
+from compressors.fusion import Fusion
+from compressors.models.embedded import WEIGHTS
+from training import checkpoints
+from training.model import BASE_SHA256
+
+VERSION: Final = "1.0.0"
+_FOLDER = Path(__file__).resolve().parents[1] / ".cache" / "training"
+
+
+def main() -> None:
+    """Export the newest checkpoint and say its hash."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--checkpoint", type=Path, default=_FOLDER / "checkpoint.safetensors")
+    parser.add_argument("--folder", type=Path, default=WEIGHTS)
+    arguments = parser.parse_args()
+    found = export(arguments.checkpoint, arguments.folder)
+    sys.stdout.write(f"{arguments.folder / 'model.safetensors'} sha256 {found}\n")
+
+
+def export(checkpoint: Path, folder: Path) -> str:
+    """Write ``model.safetensors`` and ``config.json``; gives the sha256 of the former."""
+    folder.mkdir(parents=True, exist_ok=True)
+    recipe = json.loads((checkpoint.parent / "recipe.json").read_text())
+    path = folder / "model.safetensors"
+    tensors = {name: tensor.half() for name, tensor in checkpoints.weights(checkpoint).items()}
+    save_file(tensors, path)
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    config = {
+        "version": VERSION,
+        "sha256": found,
+        "base": "sentence-transformers/all-MiniLM-L6-v2",
+        "base_sha256": BASE_SHA256,
+        "max_length": recipe["max_length"],
+        "steps": checkpoints.step_of(checkpoint),
+        "fusion": _fusion(folder),
+    }
+    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    return found
+
+
+def _fusion(folder: Path) -> dict[str, float]:
+    """What was fitted before stays until it is fitted anew; else the model's logit alone."""
+    path = folder / "config.json"
+    if not path.exists():
+        return {"bias": Fusion().bias, "neural": Fusion().neural}
+    fusion: dict[str, float] = json.loads(path.read_text())["fusion"]
+    return fusion
+
+
+if __name__ == "__main__":
+    main()
