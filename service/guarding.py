@@ -36,5 +36,5 @@ class Guarded:
         except Exception as error:
             # Where it happened, without the message: that may quote the text.
             frames = "".join(traceback.format_tb(error.__traceback__))
-            _LOG.error("%s broke with %s\n%s", self.name, type(error).__name__, frames)  # noqa: TRY400
+            _LOG.error("%s broke with %s\n%s", self.name, type(error).__name__, frames)
             raise ModelFailure(f"{self.name} broke with {type(error).__name__}") from error

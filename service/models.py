@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from compressors.crag import Crag
@@ -29,6 +30,7 @@ from compressors.tcra_semantic import TcraSemantic
 from compressors.tcra_summary import TcraSummary
 from retrieval.clustering import SphericalKMeans
 from service.catalogue import Backend, Catalogue, Retriever, named
+from service.openai_llm import read_key
 from service.settings import Settings
 from service.tokenizers import load_counters
 
@@ -222,3 +224,14 @@ def _made_tcra_semantic(
     name: str, encoder: Encoder, segmenter: Segmenter, options: Mapping[str, Any]
 ) -> Compressor:
     return TcraSemantic(encoder, segmenter, name, **options)
+
+
+def _retrievers(settings: Settings, encoder: Encoder) -> dict[str, Retriever]:
+    if not settings.indexes:
+        return {}
+    from retrieval.retriever import IndexRetriever
+
+    return {
+        name: IndexRetriever.load(Path(folder), encoder)
+        for name, folder in settings.indexes.items()
+    }

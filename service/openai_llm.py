@@ -43,7 +43,7 @@ class OpenAiLlm:
         from openai import AsyncOpenAI
 
         if key_file is not None:
-            _read(key_file)
+            read_key(key_file)
         # Every request brings its own key. Without this one the SDK would look for a key in the
         # environment, which may be meant for somebody else.
         client = AsyncOpenAI(base_url=base_url, api_key="unused", timeout=silence)
@@ -66,7 +66,7 @@ class OpenAiLlm:
     def _authorization(self) -> str | Omit:
         from openai import Omit
 
-        return Omit() if self._key_file is None else f"Bearer {_read(self._key_file)}"
+        return Omit() if self._key_file is None else f"Bearer {read_key(self._key_file)}"
 
     async def _events(self, question: Question) -> AsyncGenerator[str | AnswerEnd, None]:
         model, reason = question.model or self.model, ""
@@ -130,7 +130,8 @@ def _retry_after(error: APIStatusError) -> float:
         return _RETRY_AFTER
 
 
-def _read(path: Path) -> str:
+def read_key(path: Path) -> str:
+    """The key in a file. Raises ``ValueError`` naming the setting."""
     try:
         return path.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:

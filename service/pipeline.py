@@ -17,7 +17,6 @@ from service.catalogue import Catalogue
 from service.counting import RememberingCounter
 from service.guarding import Guarded
 from service.limits import Limits, estimated_tokens
-from service.models import load_catalogue, placement_of, sized
 from service.request import BudgetSpec, DocumentResult, Request, Result, ServerInfo
 from service.results import Finals, document_result, summary_result, totals
 from service.settings import Settings
@@ -63,10 +62,14 @@ class Pipeline:
         ``observe`` and ``on_death`` are those of the ``Engine``. Raises ``ValueError`` or
         ``CompressionError`` if something that the settings name cannot be had.
         """
+        # Only those who load models should pay for what they need.
+        from service.models import load_catalogue, placement_of, sized
+
         placement = placement_of(settings)
-        with Engine(sized(settings, placement), observe=observe, on_death=on_death) as engine:
+        sizes = sized(settings, placement)
+        with Engine(sizes, observe=observe, on_death=on_death) as engine:
             catalogue = load_catalogue(settings, placement, engine)
-            warm_up(catalogue, engine_tokens=sized(settings, placement).batch_tokens)
+            warm_up(catalogue, tokens=sizes.batch_tokens)
             yield cls(
                 catalogue,
                 engine=engine,

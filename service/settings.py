@@ -58,8 +58,8 @@ class Settings:
     """Requests that are worked on at a time; the others wait."""
     batch_tokens: CountOrAuto = 0
     """Padded tokens of a batch; 0 chooses by device."""
-    max_queued_tokens: Count = 400_000
-    """Tokens that may wait, as estimated from characters; beyond, requests are refused."""
+    max_queued_tokens: CountOrAuto = 0
+    """Tokens that may wait before requests are refused; 0 chooses by device."""
     default_deadline_seconds: Annotated[float, Between(0.001, 86_400)] = 60.0
     """What a request may take that comes without a deadline."""
     max_message_bytes: Annotated[int, Between(1024, 2**31 - 1)] = 16 * 1024 * 1024
@@ -89,13 +89,16 @@ class Settings:
     reflection: bool = True
     """Whether the server describes its own contract."""
     exit_causal_lm: str | None = None
-    """A causal LM, by directory or hub name, for the backend ``causal-lm`` of ``exit``."""
+    """A causal LM, by directory or hub name: the backend ``causal-lm`` of ``exit``, its default
+    then."""
     exit_lora: str | None = None
     """A LoRA adapter for it."""
     llmlingua2_model: str | None = None
-    """A token classifier, by directory or hub name, as a backend of ``llmlingua2``."""
+    """A token classifier, by directory or hub name: the backend ``checkpoint`` of ``llmlingua2``,
+    its default then."""
     encoder_model: str | None = None
-    """A sentence-transformers model, by directory or hub name; none: all-MiniLM-L6-v2."""
+    """A sentence-transformers model, by directory or hub name: the backend ``checkpoint`` of
+    ``crag`` and ``tcra-…``, their default then, and what indexes are searched with."""
     summary_model: str | None = None
     """A seq2seq model, by directory or hub name, for the summarizer ``seq2seq``."""
     tokenizers: Mapping[str, str] = field(default_factory=dict, hash=False)
