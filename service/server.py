@@ -33,6 +33,8 @@ ENGINE_DIED: Final = 70
 """The exit status of a process whose engine is dead; EX_SOFTWARE of sysexits.h."""
 # For answers to those who were still inside when the engine died, or the drain was over.
 _LAST_WORDS = 1.0
+# For telling clients of the end. More would only be waited out, wherever somebody watches health.
+_FAREWELL = 0.2
 _WATCH_EVERY = 1.0
 # A device that finishes nothing for so long, while somebody waits, will not any more.
 _STALLED = 300.0
@@ -145,7 +147,7 @@ async def listening(settings: Settings) -> AsyncIterator[Server]:
         await health.begin()
         for each in servers:
             await each.start()
-            stack.push_async_callback(each.stop, 0)
+            stack.push_async_callback(each.stop, _FAREWELL)
         stack.push_async_callback(server.drain)
         yield server
 

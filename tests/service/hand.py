@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import grpc
-from condensery.v1 import compression_pb2 as pb
-from condensery.v1 import compression_pb2_grpc as pb_grpc
 
 from compressors.engine import Engine, EngineSettings
 from compressors.errors import ModelFailure
@@ -22,6 +20,8 @@ from compressors.llmlingua2 import Llmlingua2
 from compressors.protocols import Encoded, Forward, Pieces
 from compressors.segmentation import RuleSegmenter
 from compressors.values import Document
+from condensery.v1 import compression_pb2 as pb
+from condensery.v1 import compression_pb2_grpc as pb_grpc
 from service.catalogue import Catalogue
 from service.limits import Limits
 from service.pipeline import Pipeline
@@ -124,7 +124,7 @@ class Hand:
 @contextmanager
 def pipeline(settings: Settings, model: Overlap) -> Iterator[Pipeline]:
     """The real one, over models of the hand."""
-    sizes = EngineSettings(max_queued_tokens=settings.max_queued_tokens)
+    sizes = EngineSettings(max_queued_tokens=settings.max_queued_tokens or 262_144)
     with Engine(sizes) as engine:
         scorer = RowScorer(engine.wrap(model, name="overlap"))
         catalogue = Catalogue(

@@ -1,0 +1,99 @@
+"""Generate: what is compressed, then the answer as it comes, then the end."""
+
+import asyncio
+
+import grpc
+import pytest
+
+from condensery.v1 import compression_pb2 as pb
+from tests.service import chats
+from tests.service.hand import request, served
+
+CHATS = "tests.service.chats"
+ASKED = pb.GenerateRequest(compress=request(budget=pb.Budget(max_tokens=5)))
+
+
+async def test_sends_the_compressed_context_then_the_answer_then_the_end() -> None:
+    async with served(llm_langchain=f"{CHATS}:made") as hand:
+        events = [event async for event in hand.stub.Generate(ASKED, timeout=10)]
+
+    first, *texts, last = events
+    assert first.compressed.text == "The Louvre is in Paris."
+    assert len(texts) > 1
+    assert "".join(event.text for event in texts) == chats.ANSWER
+    assert last.end.model == "GenericFakeChatModel"
+    assert last.end.usage.saved_tokens == 17 - 5
+
+
+async def test_the_end_says_what_every_mark_stands_for() -> None:
+    async with served(llm_langchain=f"{CHATS}:made") as hand:
+        events = [event async for event in hand.stub.Generate(ASKED, timeout=10)]
+
+    (citation,) = events[-1].end.citations
+    assert (citation.mark, citation.document_id) == ("[1]", "1")
+    assert [(span.start, span.end) for span in citation.spans] == [(0, 23)]
+
+
+async def test_a_server_without_an_llm_says_so_and_is_not_asked_again() -> None:
+    async with served() as hand:
+        info = await hand.stub.GetServerInfo(pb.GetServerInfoRequest())
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await hand.stub.Generate(ASKED).read()
+
+    assert not info.generates
+    assert caught.value.code() is grpc.StatusCode.FAILED_PRECONDITION
+
+
+@pytest.mark.parametrize(
+    ("chat", "code"),
+    [
+        ("overloaded", grpc.StatusCode.RESOURCE_EXHAUSTED),
+        ("down", grpc.StatusCode.UNAVAILABLE),
+        ("refusing", grpc.StatusCode.INTERNAL),
+    ],
+)
+async def test_an_llm_that_fails_ends_the_stream_with_its_status(
+    chat: str, code: grpc.StatusCode
+) -> None:
+    seen = []
+
+    async with served(llm_langchain=f"{CHATS}:{chat}") as hand:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for event in hand.stub.Generate(ASKED, timeout=10):
+                seen.append(event.WhichOneof("event"))
+
+    assert seen == ["compressed", "text"]
+    assert caught.value.code() is code
+    assert "secret" not in str(caught.value)
+
+
+async def test_a_silent_llm_is_given_up() -> None:
+    async with served(llm_langchain=f"{CHATS}:endless", llm_timeout_seconds=0.05) as hand:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for _ in hand.stub.Generate(ASKED, timeout=10):
+                pass
+
+    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_the_deadline_holds_for_the_answer_too() -> None:
+    async with served(llm_langchain=f"{CHATS}:endless", default_deadline_seconds=0.3) as hand:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            async for _ in hand.stub.Generate(ASKED):
+                pass
+
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_client_that_goes_away_ends_the_call_to_the_llm() -> None:
+    chats.endless.closed = asyncio.Event()
+
+    async with served(llm_langchain=f"{CHATS}:endless") as hand:
+        stream = hand.stub.Generate(ASKED)
+        await stream.read()
+        text = (await stream.read()).text
+        stream.cancel()
+        async with asyncio.timeout(10):
+            await chats.endless.closed.wait()
+
+    assert text == "In "
