@@ -1,0 +1,79 @@
+"""A real model gives the same answers in batches of everybody's rows as it does row by row."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from compressors.engine import BatchReport, Engine, EngineSettings
+from compressors.protocols import Encoded
+from tests.engine.fakes import PATIENCE
+from tests.engine.test_engine import submit
+
+if TYPE_CHECKING:
+    from transformers import BertModel
+
+
+class Hidden:
+    """The last hidden states of a BERT, one array of shape ``[tokens, width]`` for each row."""
+
+    def __init__(self, model: BertModel) -> None:
+        self._model = model
+
+    def __call__(self, batch: Sequence[Encoded]) -> Sequence[Any]:
+        import torch
+
+        longest = max(map(len, batch))
+        ids = torch.zeros(len(batch), longest, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for index, row in enumerate(batch):
+            ids[index, : len(row)] = torch.tensor(row.ids)
+            mask[index, : len(row)] = 1
+        with torch.inference_mode():
+            states = self._model(input_ids=ids, attention_mask=mask).last_hidden_state
+        return [state[: len(row)].numpy().copy() for row, state in zip(batch, states, strict=True)]
+
+
+@pytest.fixture(scope="module")
+def bert() -> BertModel:
+    import torch
+    from transformers import BertConfig, BertModel
+
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=100,
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        intermediate_size=64,
+        max_position_embeddings=128,
+    )
+    return BertModel(config).eval()
+
+
+def test_a_batch_gives_what_single_rows_give(bert: BertModel) -> None:
+    dice = random.Random(3)  # noqa: S311 - a test
+    requests = [
+        [Encoded(tuple(dice.choices(range(1, 100), k=dice.randint(2, 100)))) for _ in range(12)]
+        for _ in range(6)
+    ]
+    model = Hidden(bert)
+    reports: list[BatchReport] = []
+
+    settings = EngineSettings(batch_tokens=1_024, launch_tokens=256)
+    with Engine(settings, observe=reports.append) as engine, ThreadPoolExecutor(6) as pool:
+        forward = engine.wrap(model, name="bert")
+        calls = [submit(pool, forward, rows) for rows in requests]
+        answers = [call.result(PATIENCE) for call in calls]
+
+    assert max(report.items for report in reports) > 1
+    assert max(report.padded_tokens - report.tokens for report in reports) > 0
+    for rows, states in zip(requests, answers, strict=True):
+        for row, state in zip(rows, states, strict=True):
+            (alone,) = model([row])
+            assert state.shape == alone.shape
+            assert abs(state - alone).max() < 1e-5
