@@ -60,8 +60,9 @@ def _packed(tokens: Tokens, ends: Sequence[int], room: int) -> Iterator[tuple[in
     """Ranges of tokens, each as many whole sentences as there is room for."""
     import numpy as np
 
-    # A sentence ends with the last token that begins in it.
-    stops = np.searchsorted(tokens.starts, np.asarray(ends, dtype=np.int64), side="left").tolist()
+    # A token may begin in the white space before its word, so it is its last character that counts.
+    last = np.maximum(tokens.ends - 1, tokens.starts)
+    stops = np.searchsorted(last, np.asarray(ends, dtype=np.int64), side="left").tolist()
     start = done = 0
     for stop in stops:
         if stop - start > room and done > start:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from compressors.budget import Budget
 from compressors.errors import CompressionError, ModelFailure
-from compressors.guards import accepted, limit_of, sources_of
+from compressors.guards import accepted, limit_of, sources_of, without_fragment
 from compressors.models.batches import SmallBatches, padded
 from compressors.models.loading import Placement, longest_input, pretrained
 from compressors.models.parts import Part, Splitter
@@ -44,6 +44,16 @@ class Written:
 
     ids: tuple[int, ...]
     ended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A text, whether it has an end, tokens read and written for it, and the parts that it had."""
+
+    text: str
+    ended: bool
+    tokens: int
+    parts: int
 
 
 class Generation:
@@ -152,9 +162,10 @@ class Seq2SeqSummarizer:
             text, ended = assemble(passages), True
             limit = limit_of(passages, budget)
             for _ in range(_ROUNDS):
-                text, ended, tokens = self._round(text, limit, budget)
-                spent += tokens
-                if budget.limited_to(limit).fits(text) or not text:
+                draft = self._round(text, limit, budget)
+                text, ended, spent = draft.text, draft.ended, spent + draft.tokens
+                # A summary of one part is cut rather than summarized: it is no collection.
+                if draft.parts == 1 or not text or budget.limited_to(limit).fits(text):
                     break
             kept = accepted(text, passages, budget, ended=ended)
         except CompressionError:
@@ -163,8 +174,8 @@ class Seq2SeqSummarizer:
             raise
         return Summary(kept, sources_of(passages), spent)
 
-    def _round(self, text: str, limit: int, budget: Budget) -> tuple[str, bool, int]:
-        """A shorter text, whether it has an end, and the tokens read and written for it."""
+    def _round(self, text: str, limit: int, budget: Budget) -> _Draft:
+        """A shorter text, made in one pass over all parts of a text."""
         current().check()
         parts = self._splitter.parts(text)
         if not parts:
@@ -177,20 +188,19 @@ class Seq2SeqSummarizer:
         texts = self._splitter.texts([one.ids for one in written])
         spent = sum(len(row) for row in rows) + sum(len(one.ids) for one in written)
         if len(parts) == 1:
-            return texts[0], written[0].ended, spent
-        return self._joined(texts, written), True, spent
+            return _Draft(texts[0], written[0].ended, spent, 1)
+        return _Draft(_joined(texts, written), ended=True, tokens=spent, parts=len(parts))
 
     def _assignment(self, part: Part, share: float, ratio: float) -> Assignment:
         wanted = max(share, _LEAST if part.is_one_of_many else 1) * ratio
         # Room for the end of a sentence, and for the token that says that all is said.
-        room = min(self._longest_output, round(wanted) + 4)
+        room = min(self._longest_output, round(1.25 * wanted) + 4)
         return Assignment(part.ids, max_new_tokens=room)
 
-    def _joined(self, texts: Sequence[str], written: Sequence[Written]) -> str:
-        from compressors.guards import without_fragment
 
-        whole = [
-            text if one.ended else without_fragment(text)
-            for text, one in zip(texts, written, strict=True)
-        ]
-        return " ".join(text.strip() for text in whole if text.strip())
+def _joined(texts: Sequence[str], written: Sequence[Written]) -> str:
+    whole = [
+        text if one.ended else without_fragment(text)
+        for text, one in zip(texts, written, strict=True)
+    ]
+    return " ".join(text.strip() for text in whole if text.strip())

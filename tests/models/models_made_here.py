@@ -50,14 +50,14 @@ def causal(
     torch.manual_seed(7)
     sizes = {**SIZES, "num_key_value_heads": 2, "max_position_embeddings": positions}
     if kind == "gemma":
-        tokenizer = _fast(made.gemma_like(), bos="<bos>", eos="<eos>", pad="<pad>", unk="<unk>")
+        tokenizer = fast(made.gemma_like(), bos="<bos>", eos="<eos>", pad="<pad>", unk="<unk>")
         config = GemmaConfig(vocab_size=len(tokenizer), head_dim=8, **sizes)
         return _saved(GemmaForCausalLM(config), tokenizer, folder)
     if kind == "llama":
-        tokenizer = _fast(made.llama_like(), bos="<|begin_of_text|>", eos="<|end_of_text|>")
+        tokenizer = fast(made.llama_like(), bos="<|begin_of_text|>", eos="<|end_of_text|>")
         untied = LlamaConfig(vocab_size=len(tokenizer), tie_word_embeddings=False, **sizes)
         return _saved(LlamaForCausalLM(untied), tokenizer, folder)
-    tokenizer = _fast(made.qwen_like(vocabulary), eos="<|im_end|>", pad="<|endoftext|>")
+    tokenizer = fast(made.qwen_like(vocabulary), eos="<|im_end|>", pad="<|endoftext|>")
     return _saved(
         Qwen2ForCausalLM(Qwen2Config(vocab_size=len(tokenizer), **sizes)), tokenizer, folder
     )
@@ -71,14 +71,14 @@ def classifier(
     names = labels or {0: "LABEL_0", 1: "LABEL_1"}
     sizes = {**SIZES, "id2label": names, "label2id": {name: index for index, name in names.items()}}
     if kind == "bert":
-        tokenizer = _fast(
+        tokenizer = fast(
             made.bert_like(), cls="[CLS]", sep="[SEP]", pad="[PAD]", unk="[UNK]", mask="[MASK]"
         )
         config = BertConfig(
             vocab_size=len(tokenizer), max_position_embeddings=positions, pad_token_id=0, **sizes
         )
         return _saved(BertForTokenClassification(config), tokenizer, folder)
-    tokenizer = _fast(
+    tokenizer = fast(
         made.xlm_roberta_like(),
         bos="<s>",
         eos="</s>",
@@ -101,7 +101,8 @@ def classifier(
     return _saved(XLMRobertaForTokenClassification(shifted), tokenizer, folder)
 
 
-def _fast(tokenizer: Tokenizer, **specials: str) -> PreTrainedTokenizerFast:
+def fast(tokenizer: Tokenizer, **specials: str) -> PreTrainedTokenizerFast:
+    """Transformers' tokenizer around a raw one; ``bos="<s>"`` names the first token."""
     names = {f"{name}_token": token for name, token in specials.items()}
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names)
 
