@@ -44,12 +44,10 @@ class Call:
             remaining: float | None = self.context.time_remaining()
             over = remaining is not None and remaining <= 0
             return grpc.StatusCode.DEADLINE_EXCEEDED if over else grpc.StatusCode.CANCELLED
-        # grpc gives a number here, whatever the annotation says, and 0 before it was set.
-        number: Any = self.context.code()
-        return _CODES.get(number, grpc.StatusCode.UNKNOWN)
+        code: object = self.context.code()
+        # Before it is set, grpc gives a number here, whatever the annotation says.
+        return code if isinstance(code, grpc.StatusCode) else grpc.StatusCode.UNKNOWN
 
-
-_CODES = {code.value[0]: code for code in grpc.StatusCode if code is not grpc.StatusCode.OK}
 
 Around = Callable[[Call], AbstractAsyncContextManager[None]]
 """What happens around a call. It may raise, before or after; the outer ones see that."""
