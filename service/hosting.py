@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 
 from compressors.engine import limit_threads
 from service.llm import load_llm
@@ -15,9 +15,13 @@ from service.servicer import CompressionServicer
 from service.settings import Settings
 from service.workers import Workers
 
+OpenPipeline = Callable[[Settings], AbstractContextManager[Pipeline]]
+
 
 @asynccontextmanager
-async def hosted(settings: Settings) -> AsyncIterator[CompressionServicer]:
+async def hosted(
+    settings: Settings, *, open_pipeline: OpenPipeline = Pipeline.open
+) -> AsyncIterator[CompressionServicer]:
     """What answers calls; its methods want no more of their context than ``time_remaining``.
 
     Blocks the event loop while models load and unload, so that loop should be of its own.
@@ -31,7 +35,7 @@ async def hosted(settings: Settings) -> AsyncIterator[CompressionServicer]:
         llm = load_llm(settings)
         if llm is not None:
             stack.push_async_callback(llm.close)
-        pipeline = stack.enter_context(Pipeline.open(settings))
+        pipeline = stack.enter_context(open_pipeline(settings))
         workers = await stack.enter_async_context(Workers(settings.workers))
         yield CompressionServicer(
             lambda: pipeline,

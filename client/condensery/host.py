@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import aclosing, contextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import grpc
 from google.protobuf.message import Message
@@ -17,9 +17,8 @@ from google.protobuf.message import Message
 from condensery.errors import Cancelled, CondenseryError, DeadlineExceeded, ServerFailure
 from condensery.failures import error_of
 
-if TYPE_CHECKING:
-    from service.settings import Settings
-
+Hosted = Callable[[], AbstractAsyncContextManager[object]]
+"""Opens what has the methods of the contract, such as ``CompressionServicer``."""
 T = TypeVar("T")
 
 
@@ -30,30 +29,34 @@ class Host:
     give up the call.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, hosted: Hosted) -> None:
         # A daemon, so that a program which forgets to close its client still ends.
         self._thread = threading.Thread(
-            target=lambda: asyncio.run(self._serve(settings)), name="condensery", daemon=True
+            target=lambda: asyncio.run(self._serve(hosted)), name="condensery", daemon=True
         )
         self._ready: Future[None] = Future()
         self._stopping = False
         self._servicer: Any = None
 
     @classmethod
-    def started(cls, settings: Settings) -> Self:
-        """Load the models, which takes seconds.
+    def started(cls, hosted: Hosted) -> Self:
+        """Load the models, which takes seconds. ``hosted`` gives what answers the calls.
 
         Raises ``ValueError`` for settings that are wrong, and ``CondenseryError``.
         """
-        host = cls(settings)
+        host = cls(hosted)
         host._thread.start()
         host._ready.result()
         return host
 
     def stop(self) -> None:
         """End the calls in flight with ``Cancelled``, and unload the models."""
-        self._loop.call_soon_threadsafe(self._stop.set)
+        self.end()
         self._thread.join()
+
+    def end(self) -> None:
+        """The same without waiting for it."""
+        self._loop.call_soon_threadsafe(self._stop.set)
 
     def once(self, method: str, request: Message, seconds: float | None) -> Future[Any]:
         """The one answer of a call."""
@@ -83,13 +86,11 @@ class Host:
     def _submitted(self, call: Coroutine[Any, Any, T]) -> Future[T]:
         return asyncio.run_coroutine_threadsafe(call, self._loop)
 
-    async def _serve(self, settings: Settings) -> None:
-        from service.hosting import hosted
-
+    async def _serve(self, hosted: Hosted) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         try:
             with translated():
-                async with hosted(settings) as self._servicer:
+                async with hosted() as self._servicer:
                     self._ready.set_result(None)
                     await self._stop.wait()
                     await self._end_calls()

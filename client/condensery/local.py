@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
+import weakref
 from collections.abc import AsyncGenerator, Generator
+from contextlib import AbstractAsyncContextManager
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from google.protobuf.message import Message
 
@@ -17,23 +19,30 @@ from condensery.transport import AsyncTransport, Transport
 from condensery.v1 import compression_pb2 as pb
 
 if TYPE_CHECKING:
+    from service.hosting import OpenPipeline
     from service.settings import Settings
+
+T = TypeVar("T")
 
 
 class InProcess:
     """An ``Endpoint`` that is this process. Its transports share the models.
 
-    They are loaded by the first call, and unloaded when the last transport that called is closed.
+    They are loaded by the first call, and unloaded when the last transport that called is closed,
+    or gone.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self._begin(settings)
+    def __init__(self, settings: Settings, open_pipeline: OpenPipeline | None = None) -> None:
+        """``open_pipeline`` takes the settings and opens a pipeline; ``None``: the usual one."""
+        self._begin(settings, open_pipeline)
 
-    def _begin(self, settings: Settings) -> None:
+    def _begin(self, settings: Settings, open_pipeline: OpenPipeline | None) -> None:
         self._settings = settings
-        self._lock = threading.Lock()
+        self._open_pipeline = open_pipeline
+        # Reentrant, as the garbage collector may find a transport while another one calls.
+        self._lock = threading.RLock()
         self._host: Host | None = None
-        self._holders: set[object] = set()
+        self._holders: set[int] = set()
 
     @classmethod
     def found(cls, settings: Settings | None) -> Self:
@@ -47,38 +56,61 @@ class InProcess:
         return cls(ServerSettings() if settings is None else settings)
 
     def transport(self) -> Transport:
-        return _Local(self)
+        return self._watched(_Local(self))
 
     def async_transport(self) -> AsyncTransport:
-        return _AsyncLocal(self)
+        return self._watched(_AsyncLocal(self))
 
     def held(self, holder: object) -> Host:
         """The running service, which stays until every holder lets go of it."""
         with self._lock:
+            self._holders.add(id(holder))
             if self._host is None:
-                self._host = Host.started(self._settings)
-            self._holders.add(holder)
+                self._host = Host.started(self._hosted)
             return self._host
 
     def release(self, holder: object) -> None:
+        if (host := self._released(id(holder))) is not None:
+            host.stop()
+
+    def _forget(self, holder: int) -> None:
+        # From the garbage collector, in any thread at any time: not a place to wait.
+        if (host := self._released(holder)) is not None:
+            host.end()
+
+    def _released(self, holder: int) -> Host | None:
+        """What is to be stopped now, if anything."""
         with self._lock:
             self._holders.discard(holder)
-            if self._holders or self._host is None:
-                return
+            if self._holders:
+                return None
             host, self._host = self._host, None
-        host.stop()
+            return host
+
+    def _watched(self, transport: T) -> T:
+        finalizer = weakref.finalize(transport, self._forget, id(transport))
+        # At the end of the process everything goes anyway.
+        finalizer.atexit = False
+        return transport
+
+    def _hosted(self) -> AbstractAsyncContextManager[object]:
+        from service.hosting import hosted
+
+        if self._open_pipeline is None:
+            return hosted(self._settings)
+        return hosted(self._settings, open_pipeline=self._open_pipeline)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, InProcess) and self._settings == other._settings
+        return isinstance(other, InProcess) and self.__getstate__() == other.__getstate__()
 
     def __hash__(self) -> int:
-        return hash(self._settings)
+        return hash(self.__getstate__())
 
-    def __getstate__(self) -> Settings:
-        return self._settings
+    def __getstate__(self) -> tuple[Settings, OpenPipeline | None]:
+        return self._settings, self._open_pipeline
 
-    def __setstate__(self, settings: Settings) -> None:
-        self._begin(settings)
+    def __setstate__(self, state: tuple[Settings, OpenPipeline | None]) -> None:
+        self._begin(*state)
 
 
 class _Local:
