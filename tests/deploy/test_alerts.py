@@ -49,6 +49,25 @@ def test_every_metric_that_is_asked_for_is_the_servers() -> None:
     assert missing == set()
 
 
+def test_alerts_name_reasons_and_codes_as_the_server_does() -> None:
+    import grpc
+
+    from compressors.errors import Overloaded, Unavailable
+    from service.metrics import code_name
+    from service.status import reason_of
+
+    reasons = [
+        reason_of(error).lower()
+        for error in (Overloaded("full", retry_after=1), Unavailable("off"))
+    ]
+    failed = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DATA_LOSS)
+    codes = [code_name(code) for code in failed]
+    expressions = " ".join(rule["expr"] for rule in rules()["groups"][0]["rules"])
+
+    assert f'reason=~"{"|".join(reasons)}"' in expressions
+    assert f'grpc_code=~"{"|".join(codes)}"' in expressions
+
+
 def test_every_alert_says_how_bad_it_is_and_what_it_means() -> None:
     for rule in rules()["groups"][0]["rules"]:
         assert rule["labels"]["severity"] in {"warning", "critical"}
@@ -83,7 +102,10 @@ def _series(
     return {
         "up" + SERIES % "": up,
         "condensery_queue_oldest_seconds" + SERIES % "": oldest,
-        "condensery_rejected_total" + SERIES % ',reason="queue"': bad.get("rejected", "0+1x120"),
+        "condensery_rejected_total" + SERIES % ',reason="overloaded"': bad.get(
+            "rejected", "0+1x120"
+        ),
+        "condensery_rejected_total" + SERIES % ',reason="invalid_input"': "0+300x120",
         "grpc_server_handled_total" + SERIES % ',grpc_code="OK"': calls,
         "grpc_server_handled_total" + SERIES % ',grpc_code="Internal"': bad.get("failed", "0x120"),
         "condensery_tokens_total" + SERIES % ',direction="in"': "0+1000x120",
