@@ -59,7 +59,7 @@ def _opened(source: Path) -> BinaryIO:
 def _document(line: bytes, place: str) -> Document:
     try:
         record = json.loads(line.decode("utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidInput(place, f"is not JSON in UTF-8: {error}") from error
     if not isinstance(record, Mapping):
         raise InvalidInput(place, "is not an object")
