@@ -12,11 +12,12 @@ class EngineSettings:
     batch_tokens: int = 2_048
     """What a batch may cost, padding included: its longest row times its rows."""
 
-    launch_tokens: int = 32
+    launch_tokens: int = 16
     """What starting a batch costs, in tokens of computing.
 
     So much padding a row may bring into a batch; beyond that it is cheaper to let it wait for a
-    batch of its own size. Starting a MiniLM takes 2 to 6 ms on a CPU, the time of 10 to 20 tokens.
+    batch of its own size. Measured with MiniLM on one CPU core: 8 and 16 pad 3 and 5 % and do
+    3,180 tokens a second, 64 pads 17 % and does 2,870.
     """
 
     lookahead: int = 4
@@ -35,7 +36,8 @@ class EngineSettings:
         """The defaults for ``"cpu"`` or a CUDA device, such as ``"cuda:0"``.
 
         On a CPU large batches gain nothing and cost latency. A GPU is idle without them: starting
-        a small model takes it as long as some thousand tokens do, so padding is cheap there.
+        a small model takes it as long as some thousand tokens do, so padding is cheap there;
+        that is arithmetic, not measured yet.
         """
         if not device.startswith("cuda"):
             return cls()

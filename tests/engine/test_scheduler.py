@@ -291,15 +291,15 @@ def test_who_is_cancelled_after_the_batch_was_formed_ahead_does_not_run() -> Non
 def test_a_slow_first_batch_does_not_make_the_device_seem_slow() -> None:
     queue = scheduler(max_queued_tokens=100)
     for seconds in (60.0, 0.5):
-        submitted(queue, 68)
+        submitted(queue, 84)
         batch = queue.take()
         assert batch is not None
         queue.computed(batch.items, seconds)
-        queue.answer(batch.items, [68])
+        queue.answer(batch.items, [84])
     submitted(queue, 100)
 
     with pytest.raises(Overloaded) as refusal:
         submitted(queue, 50)
 
-    assert queue.stats()[0].tokens_per_second == pytest.approx(200)  # (68 + 32) / 0.5
+    assert queue.stats()[0].tokens_per_second == pytest.approx(200)  # (84 + 16) / 0.5
     assert refusal.value.retry_after == pytest.approx(0.25)

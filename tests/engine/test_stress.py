@@ -10,7 +10,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from compressors.engine import BatchReport, Engine, EngineSettings
-from compressors.errors import Cancelled, CompressionError, DeadlineExceeded, ModelFailure
+from compressors.errors import (
+    Cancelled,
+    CompressionError,
+    DeadlineExceeded,
+    ModelFailure,
+    Overloaded,
+)
 from compressors.protocols import Encoded, Forward
 from compressors.work import Work
 from tests.engine.fakes import PATIENCE, row
@@ -21,7 +27,7 @@ ENDS: dict[str, set[type[CompressionError] | None]] = {
     "fine": {None},
     "poison": {ModelFailure},
     "cancel": {None, Cancelled},
-    "late": {None, DeadlineExceeded},
+    "late": {None, DeadlineExceeded, Overloaded},
     "before": {Cancelled},
 }
 
