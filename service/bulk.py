@@ -47,7 +47,7 @@ def _one(line: Line, compress: Callable[[Line], Compression]) -> Outcome:
     except Unavailable:
         raise
     except CondenseryError as error:
-        return BadLine(line.number, f"{type(error).__name__}: {error}")
+        return BadLine(line.number, str(error))
 
 
 def _result(waiting: Future[Outcome] | BadLine) -> Outcome:

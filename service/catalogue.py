@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Protocol, TypeVar
@@ -54,7 +54,7 @@ class Backend(Protocol):
 class Retriever(Protocol):
     """Finds the documents of an index that are nearest to a query, best first."""
 
-    def retrieve(self, query: str, top_k: int) -> tuple[Document, ...]: ...
+    def retrieve(self, query: str, top_k: int, /) -> Sequence[Document]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,9 @@ class Catalogue:
         try:
             compressor = backend(_options(spec))
         except (InvalidInput, NotFound) as error:
-            raise type(error)(f"{path}.{error.field}", error.problem) from error
+            # Stages are called as on the wire, where the fields of their options have underscores.
+            field = error.field.replace("-", "_")
+            raise type(error)(f"{path}.{field}", error.problem) from error
         if spec.rate is None:
             return compressor
         # Written so that NaN, which compares false, is refused too.

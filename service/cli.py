@@ -142,6 +142,23 @@ def index() -> None:
     """Indexes that the server can search itself."""
 
 
+@index.command()
+@click.argument("source", type=_FILE)
+@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True)
+def build(source: Path, output: Path) -> None:
+    """Index the documents of a JSONL file.
+
+    A line is {"id", "text", "title", "metadata"}; the last two may be missing. A server loads the
+    index where CONDENSERY_INDEXES has NAME=DIRECTORY.
+    """
+    settings = _settings()
+    _limit_threads(settings)
+    from service.indexing import build_index
+
+    with _explained():
+        build_index(settings, source, output)
+
+
 @contextmanager
 def _client(
     target: str | None, token_file: Path | None, ca_file: Path | None, timeout: float

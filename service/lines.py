@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-import click
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
@@ -83,8 +83,7 @@ def _size(source: Path) -> int | None:
 @contextmanager
 def _writing(output: Path) -> Iterator[IO[bytes]]:
     if output == _STANDARD:
-        stream: IO[bytes] = click.get_binary_stream("stdout")
-        yield stream
+        yield sys.stdout.buffer
         return
     with output.open("wb") as file:
         yield file

@@ -29,6 +29,8 @@ from compressors.segmentation import RuleSegmenter
 from compressors.tcra_semantic import TcraSemantic
 from compressors.tcra_summary import TcraSummary
 from retrieval.clustering import SphericalKMeans
+from retrieval.retriever import Retriever as IndexRetriever
+from retrieval.storage import load
 from service.catalogue import Backend, Catalogue, Retriever, named
 from service.openai_llm import read_key
 from service.settings import Settings
@@ -226,12 +228,14 @@ def _made_tcra_semantic(
     return TcraSemantic(encoder, segmenter, name, **options)
 
 
-def _retrievers(settings: Settings, encoder: Encoder) -> dict[str, Retriever]:
-    if not settings.indexes:
-        return {}
-    from retrieval.retriever import IndexRetriever
+def encoder_name(settings: Settings) -> str:
+    """What an index calls the encoder that searches it."""
+    return settings.encoder_model or MiniLmEncoder.name
 
+
+def _retrievers(settings: Settings, encoder: Encoder) -> dict[str, Retriever]:
+    name = encoder_name(settings)
     return {
-        name: IndexRetriever.load(Path(folder), encoder)
-        for name, folder in settings.indexes.items()
+        index: IndexRetriever(load(Path(folder), encoder=name), encoder)
+        for index, folder in settings.indexes.items()
     }

@@ -69,7 +69,8 @@ class Pipeline:
         sizes = sized(settings, placement)
         with Engine(sizes, observe=observe, on_death=on_death) as engine:
             catalogue = load_catalogue(settings, placement, engine)
-            warm_up(catalogue, tokens=sizes.batch_tokens)
+            # On a CPU a large batch fits as well as a small one.
+            warm_up(catalogue, tokens=sizes.batch_tokens if placement.device != "cpu" else None)
             yield cls(
                 catalogue,
                 engine=engine,
@@ -180,7 +181,7 @@ class Pipeline:
         if request.index is None:
             return request.documents
         retriever = self.catalogue.retriever(request.index.name)
-        return retriever.retrieve(request.query, request.index.top_k)
+        return tuple(retriever.retrieve(request.query, request.index.top_k))
 
 
 def _limit(spec: BudgetSpec, tokens: int) -> int | None:

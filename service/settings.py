@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 _PREFIX = "CONDENSERY_"
 _CONFIG = "CONDENSERY_CONFIG"
-# Names with our prefix that are not for the server: the file itself, and the data of the tests.
-_OTHERS = frozenset([_CONFIG, "CONDENSERY_DATA"])
+# Names with our prefix that are not for the server: the file itself, the data of the tests, and
+# what the LangChain integration of the client reads.
+_OTHERS = frozenset([_CONFIG, "CONDENSERY_DATA", "CONDENSERY_TOKEN"])
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True}
 _BOOLEANS |= {"0": False, "false": False, "no": False, "off": False}
 _ABSENT = frozenset(["", "none"])
