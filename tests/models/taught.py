@@ -58,7 +58,7 @@ def t5(folder: Path, answers: Mapping[str, str] = SUMMARIES) -> Path:
     inputs: Any = tokenizer(list(answers), return_tensors="pt", padding=True)
     labels = tokenizer(list(answers.values()), return_tensors="pt", padding=True)["input_ids"]
     labels = labels.masked_fill(labels == tokenizer.pad_token_id, -100)
-    _teach(model, {**inputs, "labels": labels}, steps=120)
+    _teach(model, {**inputs, "labels": labels})
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
@@ -83,25 +83,35 @@ def chat_model(folder: Path, talks: Sequence[tuple[Sequence[dict[str, str]], str
             pad_token_id=tokenizer.eos_token_id,
         )
     )
+    rows, labels = [], []
     for messages, answer in talks:
         prompt = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
         own = tokenizer(prompt, add_special_tokens=False)["input_ids"]
         end = tokenizer(answer, add_special_tokens=False)["input_ids"] + [tokenizer.eos_token_id]
-        ids = torch.tensor([own + end])
-        labels = torch.tensor([[-100] * len(own) + end])
-        _teach(model, {"input_ids": ids, "labels": labels}, steps=120)
+        rows.append(torch.tensor(own + end))
+        labels.append(torch.tensor([-100] * len(own) + end))
+    pad = torch.nn.utils.rnn.pad_sequence
+    ids = pad(rows, batch_first=True)
+    _teach(
+        model,
+        {"input_ids": ids, "labels": pad(labels, batch_first=True, padding_value=-100)},
+        rate=3e-3,
+    )
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
 
 
-def _teach(model: Any, batch: Mapping[str, torch.Tensor], *, steps: int) -> None:
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+def _teach(model: Any, batch: Mapping[str, torch.Tensor], *, rate: float = 1e-2) -> None:
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
     model.train()
-    for _ in range(steps):
+    for _ in range(500):
         loss = model(**batch).loss
+        if loss < 0.02:
+            break
         optimizer.zero_grad()
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     model.eval()
-    assert loss < 0.05, f"not learned: {loss}"
+    assert loss < 0.02, f"not learned: {loss}"
