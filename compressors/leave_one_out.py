@@ -51,7 +51,7 @@ class Unit:
         # A space only where there was one: not between Chinese characters.
         around = self.text[max(0, start - 1) : start] + self.text[end : end + 1]
         is_spaced = any(character.isspace() for character in around)
-        return f"{before} {after}".strip() if is_spaced else before + after
+        return f"{before} {after}".strip() if is_spaced else (before + after).strip()
 
 
 def units_of(passage: Passage, segmenter: Segmenter, max_words: int) -> list[Unit]:

@@ -71,7 +71,7 @@ def _greedy(context: Context, ordered: Sequence[Candidate], budget: Budget) -> l
     limit = left = budget.max_tokens or 0
     kept: list[Candidate] = []
     for candidate in ordered:
-        if left <= 0:
+        if left <= 0 and candidate.rank < PROTECTED:
             break
         cost = _cost(starts[candidate.passage], candidate)
         if cost <= left:
