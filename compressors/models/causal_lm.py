@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from compressors.errors import ModelFailure, Unavailable
 from compressors.models.batches import SmallBatches, padded
-from compressors.models.exit_prompt import PromptTokenizer, sentences_of
+from compressors.models.exit_prompt import END, START, PromptTokenizer, sentences_of
 from compressors.models.exit_rows import Rows
 from compressors.models.loading import Placement, freeze, longest_input, named, pretrained
 from compressors.models.vocabulary import Vocabulary
@@ -145,7 +145,7 @@ class CausalLmScorer:
         from transformers import AutoModelForCausalLM
 
         placement = Placement.of(device, dtype)
-        vocabulary = Vocabulary.load(model)
+        vocabulary = Vocabulary.load(model, controls=(START, END))
         loaded = pretrained(model, AutoModelForCausalLM, placement)
         if adapter is not None:
             loaded = _adapted(loaded, adapter)

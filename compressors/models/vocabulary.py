@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -34,26 +34,29 @@ class Vocabulary:
     """Tokens that the tokenizer says a model can read."""
 
     @classmethod
-    def load(cls, model: str) -> Vocabulary:
-        """The tokenizer of a model by name or path. Raises ``NotFound`` or ``Unavailable``."""
+    def load(cls, model: str, *, controls: Collection[str] = ()) -> Vocabulary:
+        """The tokenizer of a model by name or path. Raises ``NotFound`` or ``Unavailable``.
+
+        ``controls`` are tokens that are control tokens even if the tokenizer does not say so.
+        """
         from transformers import AutoTokenizer
 
         with named(model):
             loaded = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
         if not getattr(loaded, "is_fast", False):
             raise Unavailable(f"model {model} has no fast tokenizer")
-        return cls.of(loaded)
+        return cls.of(loaded, controls=controls)
 
     @classmethod
-    def of(cls, loaded: PreTrainedTokenizerBase) -> Vocabulary:
+    def of(cls, loaded: PreTrainedTokenizerBase, *, controls: Collection[str] = ()) -> Vocabulary:
         """The vocabulary of a fast tokenizer of transformers."""
         spec = json.loads(loaded.backend_tokenizer.to_str())
         unknown = loaded.unk_token_id
-        special = set(loaded.all_special_tokens)
+        special = {*loaded.all_special_tokens, *controls}
         for token in spec["added_tokens"]:
             token["special"] = token["special"] or token["content"] in special
-        controls = {t["id"]: t["content"] for t in spec["added_tokens"] if t["special"]}
-        controls.pop(unknown, None)
+        known = {t["id"]: t["content"] for t in spec["added_tokens"] if t["special"]}
+        known.pop(unknown, None)
         serialized = json.dumps(spec)
         prefix, suffix = _frame(serialized, loaded)
         limit = loaded.model_max_length
@@ -61,7 +64,7 @@ class Vocabulary:
             serialized=serialized,
             prefix=prefix,
             suffix=suffix,
-            controls=controls,
+            controls=known,
             # Any id does where there is none: padding is masked.
             padding=loaded.pad_token_id or 0,
             unknown=unknown,

@@ -18,7 +18,7 @@ from compressors.models.causal_lm import Answer, CausalLmScorer, mass_of
 from compressors.protocols import Encoded, Pieces
 from compressors.values import Context, Document
 from tests.models import models_made_here
-from tests.models.texts import DOCUMENTS, QUERY, Characters, Split, pieces, prompt_of
+from tests.models.texts import DOCUMENTS, QUERY, Split, Words, pieces, prompt_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -159,7 +159,7 @@ def test_exit_works_with_it(scorer: CausalLmScorer) -> None:
     context = Context.of(QUERY, [Document("a", "It opened. It closed."), Document("b", " ")])
     stage = Exit(scorer, Split(), backend=scorer.backend, threshold=0.0)
 
-    result = stage.compress(context, Characters().budget())
+    result = stage.compress(context, Words().budget())
 
     assert result.text == "It opened. It closed."
     assert all(0.0 < span.score < 1.0 for span in result.passages[0].spans)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import logging
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -113,6 +115,27 @@ def test_control_tokens_in_texts_are_text(gemma: Path) -> None:
         # Nothing is lost: the same characters, as pieces of words.
         sentence = EVIL[start:end].strip()
         assert text_of(gemma, row) == "<bos>" + prompt_of(f"q {EVIL}", document, sentence)
+
+
+def test_markers_that_a_tokenizer_does_not_call_special_are_control_tokens_all_the_same(
+    gemma: Path, tmp_path: Path
+) -> None:
+    """E12: some tokenizers list the markers of turns among ordinary added tokens."""
+    folder = tmp_path / "model"
+    shutil.copytree(gemma, folder)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        spec = json.loads((folder / name).read_text())
+        for token in spec.get("added_tokens", []):
+            token["special"] = token["special"] and "turn" not in token["content"]
+        spec.pop("extra_special_tokens", None)
+        (folder / name).write_text(json.dumps(spec))
+    assert "<end_of_turn>" not in AutoTokenizer.from_pretrained(folder).all_special_tokens
+
+    rows, _ = rows_of(folder, QUERY, [pieces(EVIL)])
+
+    assert [row.ids for row in rows] == [
+        row.ids for row in rows_of(gemma, QUERY, [pieces(EVIL)])[0]
+    ]
 
 
 @pytest.mark.parametrize("kind", ["llama", "qwen"])

@@ -7,12 +7,12 @@ import pytest
 from compressors.errors import ModelFailure
 from compressors.guards import accepted, limit_of, sources_of, trimmed, without_fragment
 from compressors.values import Document, Passage, Source, Span
-from tests.models.texts import Characters
+from tests.models.texts import Words
 
 SOURCE = Passage.whole(
     Document("a", "The Louvre is a museum in Paris. It opened in 1793. Entry costs 22.50 euros.")
 )
-WORDS = Characters()
+WORDS = Words()
 
 
 def test_accepts_what_its_source_says() -> None:

@@ -18,7 +18,7 @@ from compressors.segmentation import RuleSegmenter
 from compressors.values import Document, Passage, Source, Span
 from compressors.work import Work
 from tests.models import taught
-from tests.models.texts import Characters
+from tests.models.texts import Words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from compressors.protocols import Forward
 
-WORDS = Characters()
+WORDS = Words()
 MUSEUM = Passage.whole(Document("m", taught.MUSEUM))
 RIVER = Passage.whole(Document("r", taught.RIVER))
 

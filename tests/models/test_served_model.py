@@ -17,7 +17,7 @@ from compressors.models.openai_summarizer import OpenAiSummarizer
 from compressors.values import Document, Passage, Source
 from tests.models import taught
 from tests.models.chat_endpoint import endpoint, says
-from tests.models.texts import Characters
+from tests.models.texts import Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 SOURCE = Passage.whole(Document("m", taught.MUSEUM))
 LONG = "The Louvre is a museum in Paris, the capital of France. It opened in 1793."
 SHORT = "The Louvre opened in 1793."
-WORDS = Characters()
+WORDS = Words()
 PATIENCE = 180.0
 
 

@@ -19,7 +19,7 @@ from compressors.protocols import Encoded, Pieces
 from compressors.values import Context, Document
 from compressors.words import word_ranges
 from tests.models import models_made_here
-from tests.models.texts import Characters
+from tests.models.texts import Words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -253,7 +253,7 @@ def test_llmlingua2_works_with_it(classifier_model: Path) -> None:
     stage = Llmlingua2(classifier, backend=classifier.backend)
     context = Context.of("", [Document("a", TEXTS[0] * 3), Document("b", TEXTS[1])])
 
-    result = stage.compress(context, Characters().budget(20))
+    result = stage.compress(context, Words().budget(20))
 
     assert 10 <= len(result.text.split()) <= 20
     for passage in result.passages:

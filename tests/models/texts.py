@@ -25,7 +25,7 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
-class Characters:
+class Words:
     """A ``Counter`` for which a word, with the space before it, is a token."""
 
     name: str = "words"
