@@ -84,7 +84,12 @@ class Host:
         return self._submitted(pump())
 
     def _submitted(self, call: Coroutine[Any, Any, T]) -> Future[T]:
-        return asyncio.run_coroutine_threadsafe(call, self._loop)
+        try:
+            return asyncio.run_coroutine_threadsafe(call, self._loop)
+        except RuntimeError as error:
+            # The loop was closed by another thread just now.
+            call.close()
+            raise Cancelled("the service was stopped") from error
 
     async def _serve(self, hosted: Hosted) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
