@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from rich.console import Console
 from rich.rule import Rule
 from rich.table import Table
@@ -27,10 +29,12 @@ _START_SECONDS = 120.0
 def main() -> None:
     """Run the demonstration; the exit status says whether all went well."""
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=110)
     lines = _REQUESTS.read_text(encoding="utf-8").splitlines()
     requests = [json.loads(line) for line in lines]
     with _server() as target, Client(target, timeout=60) as client:
-        info = client.info(timeout=_START_SECONDS)
+        info = client.info()
         console.print(f"Condensery {info.version} on {info.device} at {target}, over gRPC")
         for request in requests:
             documents = [Document(**document) for document in request["documents"]]
@@ -60,10 +64,25 @@ def _server() -> Iterator[str]:
     command = [sys.executable, "-m", "service.cli", "serve"]
     process = subprocess.Popen(command, env=environment)  # noqa: S603 - our own program
     try:
-        yield f"127.0.0.1:{port}"
+        target = f"127.0.0.1:{port}"
+        _wait_until_serving(target)
+        yield target
     finally:
         process.terminate()
         process.wait(timeout=30)
+
+
+def _wait_until_serving(target: str) -> None:
+    """Watch the health of the server until its models are warm."""
+    with grpc.insecure_channel(target) as channel:
+        request = health_pb2.HealthCheckRequest(service="condensery.v1.CompressionService")
+        watch = health_pb2_grpc.HealthStub(channel).Watch(
+            request, timeout=_START_SECONDS, wait_for_ready=True
+        )
+        for state in watch:
+            if state.status == health_pb2.HealthCheckResponse.SERVING:
+                watch.cancel()
+                return
 
 
 def _free_ports(count: int) -> list[int]:
@@ -78,7 +97,7 @@ def _show(console: Console, query: str, result: Compression, *, with_documents: 
     console.print(Rule(f"[bold]{query}[/bold]  ({result.chain})"))
     if with_documents:
         for document in result.documents[:_SHOWN]:
-            console.print(_highlighted(document))
+            console.print(_highlighted(document, marks=not console.is_terminal))
         if (rest := len(result.documents) - _SHOWN) > 0:
             console.print(f"… and {rest} documents more")
     console.print(Rule("what goes to the LLM", style="dim"))
@@ -92,19 +111,23 @@ def _show(console: Console, query: str, result: Compression, *, with_documents: 
     console.print(_stages(result))
 
 
-def _highlighted(document: DocumentResult) -> Text:
+def _highlighted(document: DocumentResult, *, marks: bool) -> Text:
+    """The original with what is kept in bold, or between marks where there are no colours."""
     original = document.document
     shown = Text(f"[{document.id}] {original.title}\n", style="cyan")
-    shown.append(original.text, style="dim")
-    head = len(shown) - len(original.text)
+    end = 0
     for span in document.spans:
-        shown.stylize("bold not dim green", head + span.start, head + span.end)
+        shown.append(original.text[end : span.start], style="dim")
+        kept = original.text[span.start : span.end]
+        shown.append(f"«{kept}»" if marks else kept, style="bold not dim green")
+        end = span.end
+    shown.append(original.text[end:], style="dim")
     shown.append(f"\n  {document.outcome.value}\n", style="yellow")
     return shown
 
 
 def _stages(result: Compression) -> Table:
-    table = Table("stage", "backend", "outcome", "in", "out", "queued", "tokenizing", "computing")
+    table = Table("stage", "backend", "outcome", "in", "out", "queued", "tokenize", "compute")
     for stage in result.stages:
         times = (stage.queued, stage.tokenizing, stage.computing)
         table.add_row(
