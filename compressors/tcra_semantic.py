@@ -53,7 +53,7 @@ class TcraSemantic:
     min_words: int = 5
     rate: float = 0.5
     max_words: int = 64
-    max_encodings: int = 20_000
+    max_encodings: int = 4_000
     name: str = "tcra-semantic"
 
     def __post_init__(self) -> None:
@@ -75,14 +75,15 @@ class TcraSemantic:
         if not units:
             return context
         limit = budget.max_tokens or share_of(budget.count(context.text), self.rate)
-        candidates, group = self._candidates(context, units)
+        candidates, group = self.candidates(context, units)
         if group > 1:
             context = context.noting(f"words left out in groups of {group}")
         return keep_best_words(context, candidates, budget.limited_to(limit))
 
-    def _candidates(
+    def candidates(
         self, context: Context, units: dict[int, list[Unit]]
     ) -> tuple[list[Candidate], int]:
+        """The words of passages, given their units, and how many were left out together."""
         # Few words are not ranked, so they need not be read.
         read = [u for own in units.values() if _words(own) >= self.min_words for u in own]
         group = group_size(read, self.max_encodings)

@@ -75,7 +75,7 @@ def tied_scores(
 def occurrences(text: str, literals: Sequence[str]) -> list[tuple[int, int]]:
     """Sorted, disjoint ranges where any of the literals stands in the text."""
     found: list[tuple[int, int]] = []
-    for literal in literals:
+    for literal in filter(None, literals):
         position = text.find(literal)
         while position >= 0:
             found.append((position, position + len(literal)))

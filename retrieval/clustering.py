@@ -61,7 +61,7 @@ class SphericalKMeans:
             return [0] * len(rows)
         order = canonical_order(rows)
         leaders, follows = _merged(rows[order], self.duplicate)
-        partition = self._partition(_centred(rows[order][leaders]), clusters)
+        partition = self._partition(centred(rows[order][leaders]), clusters)
         labels = np.empty(len(rows), dtype=np.int64)
         labels[order] = partition[follows]
         return numbered_by_first(labels.tolist())
@@ -111,7 +111,8 @@ def _merged(rows: Vectors, duplicate: float) -> tuple[list[int], Labels]:
     return leaders, follows
 
 
-def _centred(rows: Vectors) -> Vectors:
+def centred(rows: Vectors) -> Vectors:
+    """The directions of unit rows seen from their mean."""
     # Sentence vectors share a direction that says nothing of the topic and flattens every
     # silhouette. A row that is the mean itself has no direction of its own and stays.
     import numpy as np
