@@ -33,8 +33,8 @@ def chains() -> dict[str, Chain]:
     stages: dict[str, Compressor] = {
         "exit": Exit(model.sentences, segmenter, "embedded"),
         "llmlingua2": Llmlingua2(model.words, "embedded"),
-        "crag": Crag(encoder, SphericalKMeans(), segmenter),
-        "tcra-summary": TcraSummary(ExtractiveSummarizer(encoder, segmenter)),
+        "crag": Crag(encoder, SphericalKMeans(), segmenter, "minilm"),
+        "tcra-summary": TcraSummary(ExtractiveSummarizer(encoder, segmenter), "minilm"),
     }
     orders = [
         ("exit",),
