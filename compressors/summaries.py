@@ -10,7 +10,7 @@ from contextvars import copy_context
 from dataclasses import dataclass
 
 from compressors.budget import Budget
-from compressors.errors import ModelFailure, Unavailable
+from compressors.errors import ModelFailure, Overloaded, Unavailable
 from compressors.protocols import Summarizer, Summary
 from compressors.values import Passage, assemble
 from compressors.work import current
@@ -53,7 +53,7 @@ def summaries(
         limited = budget.limited_to(task.max_tokens)
         try:
             summary = summarizer.summarize(query, task.passages, limited)
-        except (ModelFailure, Unavailable) as error:
+        except (ModelFailure, Overloaded, Unavailable) as error:
             return Refused(type(error).__name__)
         current().spend_tokens(summary.tokens_spent)
         reason = objection(summary.text, task.passages, limited)

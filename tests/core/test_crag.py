@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from compressors.budget import Budget
 from compressors.crag import Crag
-from compressors.errors import InvalidInput, ModelFailure
+from compressors.errors import (
+    Cancelled,
+    CompressionError,
+    DeadlineExceeded,
+    InvalidInput,
+    ModelFailure,
+    Overloaded,
+    Unavailable,
+)
 from compressors.extractive import ExtractiveSummarizer
 from compressors.protocols import Summarizer, Summary
 from compressors.segmentation import RuleSegmenter
@@ -82,11 +90,12 @@ class Broken:
     """A ``Summarizer`` that fails whenever a text holds the word."""
 
     word: str
+    error: CompressionError = field(default_factory=lambda: ModelFailure("broken"))
     name: str = "broken"
 
     def summarize(self, query: str, passages: Sequence[Passage], limit: Budget) -> Summary:
         if any(self.word in passage.text for passage in passages):
-            raise ModelFailure(f"cannot read {passages[0].text}")
+            raise self.error
         return FirstWords().summarize(query, passages, limit)
 
 
@@ -292,11 +301,14 @@ def test_what_summarizers_spend_is_on_the_account() -> None:
     assert work.tokens_spent == 4 * 7
 
 
-def test_a_cluster_whose_summary_fails_keeps_its_sentences() -> None:
-    result = crag(Broken("Breakfast")).compress(context("q", *reviews(12)), budget(80))
+@pytest.mark.parametrize(
+    "error", [ModelFailure("broken"), Unavailable("gone"), Overloaded("busy", retry_after=1.0)]
+)
+def test_a_cluster_whose_summary_fails_keeps_its_sentences(error: CompressionError) -> None:
+    result = crag(Broken("Breakfast", error)).compress(context("q", *reviews(12)), budget(80))
 
     assert len(result.summaries) == 3
-    assert result.notes[-1] == "summary refused (ModelFailure), sentences instead"
+    assert result.notes[-1] == f"summary refused ({type(error).__name__}), sentences instead"
     assert any(p.spans and "Breakfast" in p.text for p in result.originals)
     assert budget(80).fits(result.text)
 
@@ -317,6 +329,12 @@ def test_refuses_summaries_that_do_not_hold(text: str, reason: str) -> None:
     assert not result.summaries
     assert f"summary refused ({reason}), sentences instead" in result.notes
     assert budget(60).fits(result.text)
+
+
+@pytest.mark.parametrize("error", [Cancelled("gone"), DeadlineExceeded("late")])
+def test_goes_on_for_nobody_who_waits_no_more(error: CompressionError) -> None:
+    with pytest.raises(type(error)):
+        crag(Broken("Breakfast", error)).compress(context("q", *reviews(12)), budget(80))
 
 
 def test_passes_clusters_through_that_fit_their_share() -> None:
