@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,7 +22,7 @@ def compressed(
     compress: Callable[[Line], Compression],
     *,
     at_once: int,
-) -> Iterator[Outcome]:
+) -> Generator[Outcome, None, None]:
     """The result of every line, or what was wrong with it, in order.
 
     ``at_once`` lines are worked on at a time, and no more than twice as many are held. Raises

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.rule import Rule
 from rich.table import Table
 
 from condensery import Client, Compression, Document
 from service.highlight import highlighted
+
+# Of what is printed into a file or a pipe.
+_WIDTH = 120
 
 
 def show_texts(
@@ -24,16 +26,24 @@ def show_texts(
     documents = [_document(file) for file in files]
     result = client.compress(query, documents, **options)
     console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
     for document in result.documents:
-        title = f"{document.id}: {document.outcome.value}"
         tokens = f"{document.tokens_before:,} → {document.tokens_after:,} tokens"
-        console.print(Rule(f"{title}, {tokens}", align="left"))
+        _print_title(console, f"{document.id}: {document.outcome.value}, {tokens}")
         marks = console.color_system is None
-        console.print(highlighted(document.document.text, document.spans, marks=marks))
+        text = highlighted(document.document.text, document.spans, marks=marks)
+        console.print(text, soft_wrap=not console.is_terminal)
     for summary in result.summaries:
-        console.print(Rule(f"{summary.id}: summary, {summary.tokens:,} tokens", align="left"))
-        console.print(summary.text, markup=False)
+        _print_title(console, f"{summary.id}: summary, {summary.tokens:,} tokens")
+        console.print(summary.text, markup=False, soft_wrap=not console.is_terminal)
+    console.print()
     console.print(_stages(result))
+
+
+def _print_title(console: Console, title: str) -> None:
+    console.print()
+    console.print(title, style="bold", markup=False, soft_wrap=True)
 
 
 def _document(file: Path) -> Document:
