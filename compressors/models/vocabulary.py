@@ -72,14 +72,13 @@ class Vocabulary:
         )
 
     def tokenizer(self) -> Tokenizer:
-        """A new raw tokenizer that finds no control tokens in texts."""
+        """A new raw tokenizer, for ``ThreadTokenizers``, in which all control tokens are special.
+
+        So none of them is found in a text.
+        """
         from tokenizers import Tokenizer
 
-        made = Tokenizer.from_str(self.serialized)
-        made.no_padding()
-        made.no_truncation()
-        made.encode_special_tokens = True
-        return made
+        return Tokenizer.from_str(self.serialized)
 
     def plain(self, ids: Iterable[int]) -> list[int]:
         """The ids with control tokens as unknown ones.

@@ -147,6 +147,33 @@ def test_long_texts_are_read_in_overlapping_windows(classifier_model: Path) -> N
     assert list(scores) == pytest.approx(wanted, abs=1e-6)
 
 
+def test_a_token_counts_where_it_is_nearer_to_the_middle(tmp_path: Path) -> None:
+    """B1: of two windows that hold a token, the one that shows more around it."""
+    starts: list[int] = []
+
+    def wrap(_: Forward) -> Forward:
+        # The value of a token is its distance from the nearer end of its window.
+        def run(batch: Sequence[Encoded]) -> Sequence[Any]:
+            starts.extend(range(len(batch)))
+            return [
+                np.array([min(i, len(row) - 1 - i) / 100 for i in range(len(row))]) for row in batch
+            ]
+
+        return run
+
+    folder = models_made_here.classifier("bert", tmp_path)
+    classifier = TokenClassifier.load(str(folder), device="cpu", window=34, wrap=wrap)
+    text = "museum " * 104
+
+    (scores,) = classifier.score([words(text)])
+
+    # Windows of 32 tokens share 8. Distances grow from the text's ends, and where two windows
+    # meet they never fall below half of what is shared.
+    assert len(starts) == 4
+    assert scores[:3] == pytest.approx([0.01, 0.02, 0.03])
+    assert min(scores[8:-8]) == pytest.approx(0.05)
+
+
 def test_windows_change_little_and_a_models_limit_holds(tmp_path: Path) -> None:
     """B1: a model with 64 positions reads what is longer."""
     folder = models_made_here.classifier("xlm-roberta", tmp_path, positions=64)
