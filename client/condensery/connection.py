@@ -104,6 +104,8 @@ class Address:
             ("grpc.service_config", json.dumps(SERVICE_CONFIG)),
             # A name server that answers with a policy of its own must not turn off the retries.
             ("grpc.service_config_disable_resolution", 1),
+            # Otherwise a new channel waits out the failures of older ones to the same address.
+            ("grpc.use_local_subchannel_pool", 1),
             ("grpc.max_send_message_length", connection.max_message_bytes),
             ("grpc.max_receive_message_length", connection.max_message_bytes),
             ("grpc.keepalive_time_ms", int(connection.keepalive * 1000)),

@@ -201,7 +201,7 @@ def words_of(text: str) -> set[str]:
 def serving(
     service: CompressionServiceServicer,
     *,
-    address: str = "localhost:0",
+    address: str = "127.0.0.1:0",
     credentials: grpc.ServerCredentials | None = None,
 ) -> Iterator[str]:
     """A server on a free port; gives its target."""
@@ -214,7 +214,7 @@ def serving(
             port = server.add_secure_port(address, credentials)
         server.start()
         try:
-            yield f"localhost:{port}"
+            yield f"127.0.0.1:{port}"
         finally:
             if isinstance(service, SentenceService):
                 service.gate.set()
