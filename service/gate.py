@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from enum import Enum
+from functools import partial
+from typing import Any
 
 from compressors.errors import Unavailable
 from service.calls import Call
@@ -31,9 +34,10 @@ class Gate:
     def __init__(self) -> None:
         self.phase = Phase.STARTING
         self._pipeline: Pipeline | None = None
-        self._inside = 0
+        self._inside = self._present = 0
         self._empty = asyncio.Event()
         self._empty.set()
+        self._last_seen = 0.0
 
     @property
     def inside(self) -> int:
@@ -58,18 +62,30 @@ class Gate:
         """Wait until nobody is inside."""
         await self._empty.wait()
 
+    async def quieted(self, seconds: float) -> None:
+        """Wait until nobody has been at the gate for so long, refused or let in."""
+        # Asked again and again, for nothing tells that nothing happened.
+        while self._present or time.monotonic() - self._last_seen < seconds:  # noqa: ASYNC110
+            await asyncio.sleep(seconds / 5)
+
     @asynccontextmanager
     async def passing(self, call: Call) -> AsyncIterator[None]:
         """Around a call: lets it in or raises ``Unavailable``."""
-        if self.phase is not Phase.SERVING:
-            raise Unavailable(self.phase.value)
-        self._inside += 1
-        self._empty.clear()
+        let_in = self.phase is Phase.SERVING
+        self._present += 1
+        self._inside += let_in
+        if let_in:
+            self._empty.clear()
         # Not at the end of this block: the answer is on its way then, and must not be cut off.
-        call.context.add_done_callback(self._leave)  # type: ignore[arg-type] # is a function
+        leave: Any = partial(self._leave, let_in=let_in)
+        call.context.add_done_callback(leave)
+        if not let_in:
+            raise Unavailable(self.phase.value)
         yield
 
-    def _leave(self, _: object) -> None:
-        self._inside -= 1
+    def _leave(self, _: object, *, let_in: bool) -> None:
+        self._last_seen = time.monotonic()
+        self._present -= 1
+        self._inside -= let_in
         if not self._inside:
             self._empty.set()

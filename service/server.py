@@ -7,8 +7,14 @@ import logging
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, ExitStack, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    suppress,
+)
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from compressors.engine import EngineStats
@@ -35,6 +41,7 @@ ENGINE_DIED: Final = 70
 _LAST_WORDS = 1.0
 # For telling clients of the end. More would only be waited out, wherever somebody watches health.
 _FAREWELL = 0.2
+_QUIET, _QUIET_AT_MOST = 0.05, 1.0
 _WATCH_EVERY = 1.0
 # A device that finishes nothing for so long, while somebody waits, will not any more.
 _STALLED = 300.0
@@ -77,13 +84,18 @@ class Server:
         await self._health.ready(serving=False)
         _LOG.info("draining", extra={"inside": self._gate.inside})
         await self._emptied(self._settings.drain_seconds)
+        # A call that arrives while gRPC stops is CANCELLED, and then no client tries elsewhere.
+        # So those who come at once after an answer, or a refusal, are still told to.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_QUIET_AT_MOST):
+                await self._gate.quieted(_QUIET)
 
     async def open(self, pipeline: Pipeline) -> None:
         """Let calls in."""
         self._gate.open(pipeline)
         if self._gate.phase is Phase.SERVING:
             await self._health.ready(serving=True)
-            _LOG.info("serving", extra={"port": self.ports.grpc})
+            _LOG.info("serving", extra=asdict(self.ports))
 
     async def die(self) -> None:
         """Say that there is no hope, and let those inside hear of it."""
@@ -197,21 +209,21 @@ async def serving(
         yield server
 
 
-def serve(settings: Settings) -> int:
+def serve(settings: Settings, *, open_pipeline: OpenPipeline = Pipeline.open) -> int:
     """Serve until SIGTERM or SIGINT, then drain. Gives the exit status of the process.
 
     A second signal ends it at once. When the engine dies, so does the process, with the status
     ``ENGINE_DIED``. ``limit_threads`` must have been called before. Raises what ``serving`` does.
     """
     with structured(settings.log_level):
-        return asyncio.run(_serve(settings))
+        return asyncio.run(_serve(settings, open_pipeline))
 
 
-async def _serve(settings: Settings) -> int:
+async def _serve(settings: Settings, open_pipeline: OpenPipeline) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _stop, stop)
-    async with serving(settings) as server:
+    async with serving(settings, open_pipeline=open_pipeline) as server:
         ends = [asyncio.ensure_future(event.wait()) for event in (stop, server.died)]
         await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
         for end in ends:

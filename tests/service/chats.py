@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from itertools import repeat
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -55,3 +56,12 @@ overloaded = Scripted(status=429)
 down = Scripted(status=503)
 refusing = Scripted(status=400)
 endless = Scripted()
+
+
+class Patient(GenericFakeChatModel):
+    """Says the same to whatever number of askers."""
+
+    messages: Iterator[AIMessage | str] = repeat(AIMessage(ANSWER))
+
+
+patient = Patient()

@@ -91,6 +91,20 @@ class FailingScorer:
         raise ModelFailure("the model broke on secret words")
 
 
+class BrokenScorer:
+    """No ``SentenceScorer``: it raises what it must not, and quotes the text."""
+
+    def score(self, query: str, documents: Sequence[Pieces]) -> Sequence[Sequence[float]]:
+        raise ValueError(documents[0].text)
+
+
+class BrokenShelf:
+    """No ``Retriever``: it raises what it must not, and quotes the query."""
+
+    def retrieve(self, query: str, top_k: int) -> tuple[Document, ...]:
+        raise ValueError(query)
+
+
 @dataclass(frozen=True)
 class Shelf:
     """An index of two documents."""
@@ -132,12 +146,13 @@ def pipeline(settings: Settings, model: Overlap) -> Iterator[Pipeline]:
                 "exit": {
                     "overlap": lambda o: Exit(scorer, RuleSegmenter(), "overlap", **o),
                     "failing": lambda o: Exit(FailingScorer(), RuleSegmenter(), "failing", **o),
+                    "broken": lambda o: Exit(BrokenScorer(), RuleSegmenter(), "broken", **o),
                 },
                 "llmlingua2": {"length": lambda o: Llmlingua2(LengthScorer(), "length", **o)},
             },
             counters={"words": WordCounter()},
             summarizers=(),
-            retrievers={"shelf": Shelf()},
+            retrievers={"shelf": Shelf(), "broken": BrokenShelf()},
             chains=CHAINS,
         )
         try:
@@ -196,3 +211,16 @@ async def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # noqa: ASYNC110 - nothing tells when a condition has come true
             await asyncio.sleep(0.005)
+
+
+async def end_of(call: Any) -> grpc.StatusCode:
+    """How a call ends. What a stream sent has to be read first, or its status never comes."""
+    try:
+        if isinstance(call, grpc.aio.UnaryStreamCall):
+            async for _ in call:
+                pass
+        else:
+            await call
+    except grpc.aio.AioRpcError as error:
+        return error.code()
+    return grpc.StatusCode.OK

@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import grpc
@@ -82,7 +83,9 @@ def test_tokens_change_with_their_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text("# none\n")])
-def test_a_spoiled_file_takes_no_token_away(tmp_path: Path, spoil) -> None:
+def test_a_spoiled_file_takes_no_token_away(
+    tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
     path = tmp_path / "tokens"
     path.write_text("one")
     tokens = Tokens(path)

@@ -2,8 +2,8 @@
 
 import grpc
 import pytest
-from condensery.v1 import compression_pb2 as pb
 
+from condensery.v1 import compression_pb2 as pb
 from tests.service.hand import CATS, LOUVRE, QUERY, documents, request, served
 
 
@@ -166,11 +166,11 @@ async def test_the_server_says_what_it_is() -> None:
         ("fine", ["exit", "llmlingua2"]),
     ]
     assert [(s.name, list(s.backends)) for s in info.stages] == [
-        ("exit", ["overlap", "failing"]),
+        ("exit", ["overlap", "failing", "broken"]),
         ("llmlingua2", ["length"]),
     ]
     assert (info.limits.max_documents, info.limits.max_message_bytes) == (7, 16 * 1024 * 1024)
-    assert (list(info.tokenizers), list(info.indexes)) == (["words"], ["shelf"])
+    assert (list(info.tokenizers), list(info.indexes)) == (["words"], ["shelf", "broken"])
     assert (info.generates, info.device, bool(info.version)) == (False, "cpu", True)
 
 

@@ -55,12 +55,11 @@ async def test_a_server_without_an_llm_says_so_and_is_not_asked_again() -> None:
 async def test_an_llm_that_fails_ends_the_stream_with_its_status(
     chat: str, code: grpc.StatusCode
 ) -> None:
-    seen = []
-
     async with served(llm_langchain=f"{CHATS}:{chat}") as hand:
+        stream = hand.stub.Generate(ASKED, timeout=10)
+        seen = [(await stream.read()).WhichOneof("event") for _ in range(2)]
         with pytest.raises(grpc.aio.AioRpcError) as caught:
-            async for event in hand.stub.Generate(ASKED, timeout=10):
-                seen.append(event.WhichOneof("event"))
+            await stream.read()
 
     assert seen == ["compressed", "text"]
     assert caught.value.code() is code

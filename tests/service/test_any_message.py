@@ -1,0 +1,109 @@
+"""Whatever a client sends, it is never our mistake."""
+
+import asyncio
+from typing import Any
+
+import grpc
+import pytest
+from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
+from google.protobuf.message_factory import GetMessageClass
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from condensery.v1 import compression_pb2 as pb
+from tests.service.hand import CHAINS, end_of, served
+
+PATH = "/condensery.v1.CompressionService"
+OURS = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.DATA_LOSS}
+
+# Names that exist, among those that do not, or nothing would get past the first check.
+NAMES = st.sampled_from(["", "exit", "llmlingua2", "overlap", "length", "words", *CHAINS, "shelf"])
+TEXTS = st.one_of(NAMES, st.text(max_size=30), st.just("The Louvre is in Paris. Cats sleep."))
+NUMBERS = st.one_of(st.integers(0, 9), st.integers(-(2**31), 2**31 - 1))
+SCALARS: dict[int, st.SearchStrategy[Any]] = {
+    FieldDescriptor.TYPE_STRING: TEXTS,
+    FieldDescriptor.TYPE_INT32: NUMBERS,
+    FieldDescriptor.TYPE_ENUM: st.integers(-1, 4),
+    FieldDescriptor.TYPE_BOOL: st.booleans(),
+    FieldDescriptor.TYPE_DOUBLE: st.one_of(st.floats(0, 1), st.floats()),
+}
+
+
+@st.composite
+def messages(draw: st.DrawFn, descriptor: Descriptor) -> Message:
+    """Any message of a type, by its description; at most one field of a oneof is set."""
+    message = GetMessageClass(descriptor)()
+    if descriptor.full_name.startswith("google.protobuf."):
+        return message
+    for field in descriptor.fields:
+        if draw(st.booleans()):
+            _fill(draw, message, field)
+    return message
+
+
+def _fill(draw: st.DrawFn, message: Message, field: FieldDescriptor) -> None:
+    values = (
+        messages(field.message_type)
+        if field.type == FieldDescriptor.TYPE_MESSAGE
+        else SCALARS[field.type]
+    )
+    if field.is_repeated:
+        getattr(message, field.name).extend(draw(st.lists(values, max_size=3)))
+    elif field.type == FieldDescriptor.TYPE_MESSAGE:
+        getattr(message, field.name).CopyFrom(draw(values))
+    else:
+        setattr(message, field.name, draw(values))
+
+
+METHODS = {
+    "Compress": pb.CompressRequest,
+    "CompressStream": pb.CompressStreamRequest,
+    "Generate": pb.GenerateRequest,
+    "GetServerInfo": pb.GetServerInfoRequest,
+}
+
+
+async def codes(sent: list[tuple[str, bytes]]) -> list[grpc.StatusCode]:
+    async with served(llm_langchain="tests.service.chats:patient") as hand:
+        calls = [hand.channel.unary_stream(f"{PATH}/{m}")(raw, timeout=20) for m, raw in sent]
+        return [await end_of(call) for call in calls]
+
+
+@pytest.mark.parametrize("method", METHODS)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_any_message_is_answered_or_refused_for_what_it_is(
+    method: str, data: st.DataObject
+) -> None:
+    strategy = st.lists(messages(METHODS[method].DESCRIPTOR), min_size=1, max_size=8)
+    sent = [(method, message.SerializeToString()) for message in data.draw(strategy)]
+
+    ends = asyncio.run(codes(sent))
+
+    assert not OURS & set(ends), list(zip(ends, sent, strict=True))
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(list(METHODS)), st.binary(max_size=64)), min_size=1))
+def test_any_bytes_are_answered_or_refused_for_what_they_are(sent: list[tuple[str, bytes]]) -> None:
+    ends = asyncio.run(codes(sent))
+
+    assert not OURS & set(ends), list(zip(ends, sent, strict=True))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["x-request-id", "authorization", "grpc-timeout-x", "te-x", "cookie"]),
+        st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=200),
+        min_size=1,
+    )
+)
+def test_any_headers_are_taken_or_left(headers: dict[str, str]) -> None:
+    async def call() -> grpc.StatusCode:
+        async with served() as hand:
+            sent = pb.GetServerInfoRequest()
+            return await hand.stub.GetServerInfo(sent, metadata=tuple(headers.items())).code()
+
+    assert asyncio.run(call()) is grpc.StatusCode.OK
