@@ -63,6 +63,7 @@ def test_names_a_directory_that_holds_no_model(
         load(str(tmp_path))
 
 
+@pytest.mark.slow
 def test_without_the_hub_a_name_is_unavailable() -> None:
     """In a process of its own, since the hub's library reads the switch when it is imported."""
     code = (
