@@ -21,6 +21,7 @@ _FEWEST = 4
 """With fewer rows than this there is nothing to tell apart."""
 _USUAL: Final = 4
 """Clusters where none are searched for; what is said of the paper's own choice."""
+_CROWD = 8
 _SWEEP_SECONDS = 0.2
 _SMALLEST = 1e-6
 
@@ -34,6 +35,9 @@ class SphericalKMeans:
     ``max_clusters``, is the one of the best mean silhouette; if that is below
     ``min_silhouette`` there is one cluster. Above ``max_sweep`` distinct rows, or with almost no
     time left, there are four. Three rows or fewer are one cluster unless a number is given.
+
+    Without a number, rows far from all others are set apart first, each in a cluster of its own:
+    k-means would lay them to the nearest crowd, where what a single document says is lost.
 
     Rows are sorted first and the centroids start from the rows farthest apart, so the partition
     depends on nothing but the set of rows: no seed, no order, no number of threads.
@@ -61,31 +65,58 @@ class SphericalKMeans:
             return [0] * len(rows)
         order = canonical_order(rows)
         leaders, follows = _merged(rows[order], self.duplicate)
-        partition = self._partition(centred(rows[order][leaders]), clusters)
         labels = np.empty(len(rows), dtype=np.int64)
-        labels[order] = partition[follows]
+        labels[order] = self._partition(rows[order][leaders], clusters)[follows]
         return numbered_by_first(labels.tolist())
 
     def _partition(self, points: Vectors, clusters: int | None) -> Labels:
+        import numpy as np
+
         if clusters is not None:
-            return k_means(points, min(clusters, len(points)))
+            return k_means(centred(points), min(clusters, len(points)))
+        is_small = len(points) <= self.max_sweep
+        alone = isolated(points, self.max_clusters // 2) if is_small else []
+        crowd = np.setdiff1d(np.arange(len(points)), alone)
+        labels = np.empty(len(points), dtype=np.int64)
+        labels[crowd] = self._searched(centred(points[crowd]), self.max_clusters - len(alone))
+        labels[alone] = self.max_clusters + np.arange(len(alone))
+        return labels
+
+    def _searched(self, points: Vectors, most: int) -> Labels:
         if len(points) < _FEWEST:
             return k_means(points, 1)
         left = current().remaining
         if len(points) > self.max_sweep or (left is not None and left < _SWEEP_SECONDS):
-            return k_means(points, min(_USUAL, self.max_clusters))
-        return self._best(points)
-
-    def _best(self, points: Vectors) -> Labels:
+            return k_means(points, min(_USUAL, most))
         distances = 1.0 - points @ points.T
         best, best_value = k_means(points, 1), self.min_silhouette
-        for k in range(2, min(self.max_clusters, len(points) - 1) + 1):
+        for k in range(2, min(most, len(points) - 1) + 1):
             labels = k_means(points, k)
             # Rounded, so that the last bits of another machine do not decide between two.
             value = round(silhouette(distances, labels), 5)
             if value > best_value or (k == 2 and value == best_value):  # noqa: PLR2004
                 best, best_value = labels, value
         return best
+
+
+def isolated(points: Vectors, most: int) -> list[int]:
+    """Rows whose nearest other row is much farther than is usual, at most so many, farthest first.
+
+    Much is 3.5 robust standard deviations (of the median) and .15 in cosine. A handful of rows
+    has nothing usual to measure that by, and no outliers.
+    """
+    import numpy as np
+
+    if len(points) < _CROWD:
+        return []
+    cosines = points @ points.T
+    np.fill_diagonal(cosines, -1.0)
+    nearest = np.round(cosines.max(axis=1), 5)
+    middle = float(np.median(nearest))
+    deviation = 1.4826 * float(np.median(np.abs(nearest - middle)))
+    limit = middle - max(3.5 * deviation, 0.15)
+    order = np.argsort(nearest, kind="stable")
+    return [int(row) for row in order if nearest[row] < limit][:most]
 
 
 def canonical_order(rows: Vectors) -> Labels:
@@ -100,13 +131,15 @@ def _merged(rows: Vectors, duplicate: float) -> tuple[list[int], Labels]:
     import numpy as np
 
     leaders: list[int] = []
+    known = np.empty_like(rows)
     follows = np.empty(len(rows), dtype=np.int64)
     for index, row in enumerate(rows):
-        near = rows[leaders] @ row if leaders else np.empty(0, dtype=np.float32)
+        near = known[: len(leaders)] @ row
         if leaders and float(near.max()) > duplicate:
             follows[index] = int(near.argmax())
         else:
             follows[index] = len(leaders)
+            known[len(leaders)] = row
             leaders.append(index)
     return leaders, follows
 

@@ -213,7 +213,7 @@ WORDS = st.lists(st.sampled_from(["eggs", "bed", "lamp", "tea", "rug"]), min_siz
 def test_the_more_the_query_weighs_the_nearer_is_what_stays(
     topics: list[list[list[str]]],
 ) -> None:
-    # Four topics, one sentence of each fits; all sentences are of four words ("Sun." would be none).
+    # Four topics, one sentence of each fits; all sentences are of four words.
     names = "Kitchen", "Garage", "Office", "Cellar"
     texts = [
         " ".join(f"{name} {' '.join(words)}." for words in sentences)

@@ -21,6 +21,7 @@ from retrieval.clustering import (
     SphericalKMeans,
     canonical_order,
     farthest_first,
+    isolated,
     k_means,
     numbered_by_first,
     silhouette,
@@ -118,6 +119,29 @@ def test_gives_the_same_in_other_processes_with_other_threads() -> None:
     }
 
     assert printed == {repr(list(SphericalKMeans().labels(planted(5, 15, noise=0.3), None)))}
+
+
+@pytest.mark.parametrize("topics", [1, 3])
+def test_a_row_far_from_all_others_is_a_cluster_of_its_own(topics: int) -> None:
+    crowd = planted(topics, 20, noise=0.05)
+    strangers = planted(2, 1, seed=99)
+
+    labels = SphericalKMeans().labels(np.concatenate([crowd, strangers]), None)
+
+    assert list(labels[-2:]) == [topics, topics + 1]
+    assert set(labels[:-2]) == set(range(topics))
+
+
+def test_outliers_are_the_farthest_and_not_too_many() -> None:
+    crowd, strangers = planted(1, 20, noise=0.02), planted(8, 1, seed=5)
+    rows = np.concatenate([crowd, strangers])
+
+    found = isolated(rows, 3)
+
+    assert len(found) == 3
+    assert set(found) <= set(range(20, 28))
+    assert len(isolated(rows, 10)) == 8
+    assert isolated(rows[-7:], 10) == []
 
 
 def test_copies_of_one_row_are_one_cluster() -> None:
