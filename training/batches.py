@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from training.examples import Group, LabelledDocument
 
+PAIRS_IN_A_ROW = 5
+"""Compression pairs at most that make one passage."""
 _QUERY_CHARS = 400
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
@@ -86,7 +88,7 @@ def keeping(
     for _ in range(rows):
         text = ""
         spans: list[tuple[int, int, int]] = []
-        for original, keep in rng.sample(pairs, rng.randint(1, 5)):
+        for original, keep in rng.sample(pairs, rng.randint(1, PAIRS_IN_A_ROW)):
             shift = len(text)
             for match, kept in zip(_TOKEN.finditer(original), keep, strict=True):
                 spans.append((match.start() + shift, match.end() + shift, len(targets)))

@@ -66,7 +66,7 @@ class Corpus:
     train: dict[str, list[Group]]
     calibration: dict[str, list[Group]]
     pairs: list[tuple[str, str]]
-    """The original, and one 0 or 1 for each of its tokens ``\\w+|[^\\w\\s]``."""
+    """The original, and one 0 or 1 for each of its words and punctuation marks."""
 
 
 def corpus(seed: int = 13) -> Corpus:
@@ -83,11 +83,13 @@ def corpus(seed: int = 13) -> Corpus:
         key = group.id.split("#")[0] if group.source == "squad" else group.id
         target = calibration if is_calibration(group.source, key) else train
         target[group.source].append(group)
-    pairs = [
-        (row["original"], row["keep"])
-        for row in rows("sentence_compression/google_eval_train_part")
-    ]
-    return Corpus(dict(train), dict(calibration), pairs)
+    return Corpus(dict(train), dict(calibration), compression_pairs())
+
+
+def compression_pairs() -> list[tuple[str, str]]:
+    """News sentences, and one 0 or 1 for each of their words and punctuation marks."""
+    found = rows("sentence_compression/google_eval_train_part")
+    return [(row["original"], row["keep"]) for row in found]
 
 
 class _Forbidden:

@@ -114,6 +114,11 @@ def train(recipe: Recipe, folder: Path) -> None:
             checkpoints.save(folder, step + 1, model, optimizer)
 
 
+def chance(seed: int, step: int) -> random.Random:
+    """Chance that depends on the step only, so that a resumed run is the same run."""
+    return random.Random(f"{seed}/{step}")  # noqa: S311 - reproducible, not secret
+
+
 class Plan:
     """Which queries come in which step: the same again for the same recipe."""
 
@@ -131,8 +136,8 @@ class Plan:
         return [self._documents(self._next(name, rng), rng) for name in names]
 
     def rng(self, step: int) -> random.Random:
-        """Chance that depends on the step only, so that a resumed run is the same run."""
-        return random.Random(f"{self.recipe.seed}/{step}")  # noqa: S311 - not secret
+        """The chance of a step."""
+        return chance(self.recipe.seed, step)
 
     def _next(self, name: str, rng: random.Random) -> Group:
         if not self._queues[name]:
