@@ -114,7 +114,7 @@ class EmbeddedSentenceScorer:
         encodings = self.tokenizers.encode([query, *titles, *texts])
         asked = encodings[0].ids[:_QUERY_TOKENS]
         rows, places = [], []
-        tokens = [Tokens.of(encoding) for encoding in encodings[1 + len(titles) :]]
+        tokens = [Tokens.of(one).without_repeats() for one in encodings[1 + len(titles) :]]
         for index, own in enumerate(tokens):
             title = encodings[1 + index].ids[:_TITLE_TOKENS]
             room = self.max_length - len(asked) - len(title) - 3
@@ -148,7 +148,7 @@ class EmbeddedTokenScorer:
 
         rows, places, owners = [], [], []
         for index, encoding in enumerate(self.tokenizers.encode([piece.text for piece in texts])):
-            own = Tokens.of(encoding)
+            own = Tokens.of(encoding).without_repeats()
             owner = own.owners(texts[index].ranges)
             ids = own.ids[owner >= 0]
             owners.append(owner[owner >= 0])

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from compressors.work import current
+
+_REPEATS: Final = 8
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,10 +61,23 @@ class Tokens:
         import numpy as np
 
         offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-        return cls(np.asarray(encoding.ids, dtype=np.int64), offsets[:, 0], offsets[:, 1])
+        ids = np.asarray(encoding.ids, dtype=np.int64)
+        return cls(ids, offsets[:, 0], offsets[:, 1])
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def without_repeats(self) -> Tokens:
+        """Of every run of one token only the first 8.
+
+        A rule of 100,000 dots says no more than a short one, and would cost minutes to read.
+        """
+        import numpy as np
+
+        starts = np.flatnonzero(np.diff(self.ids, prepend=-1))
+        run = np.repeat(starts, np.diff(starts, append=len(self)))
+        told = np.arange(len(self)) - run < _REPEATS
+        return Tokens(self.ids[told], self.starts[told], self.ends[told])
 
     def owners(self, ranges: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
         """The index of the sorted range that each token begins in, ``[n]``; -1 for none."""

@@ -180,6 +180,24 @@ def test_every_token_belongs_to_the_range_that_it_ends_in() -> None:
     assert owners.tolist() == [0, 0, 0, 1]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("a b", [(0, 1), (2, 3)]),
+        ("." * 100_000, [(n, n + 1) for n in range(8)]),
+        ("x" + "-" * 9 + "y", [(0, 1), *((n, n + 1) for n in range(1, 9)), (10, 11)]),
+        (". , " * 6, [(n, n + 1) for n in range(0, 24, 2)]),
+    ],
+)
+def test_what_is_repeated_counts_only_at_first(text: str, expected: list[tuple[int, int]]) -> None:
+    [encoding] = ThreadTokenizers(minilm.tokenizer).encode([text])
+
+    tokens = Tokens.of(encoding).without_repeats()
+
+    assert list(zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True)) == expected
+
+
 def test_each_thread_has_a_tokenizer_of_its_own() -> None:
     tokenizers = ThreadTokenizers(minilm.tokenizer)
     own: list[object] = []
