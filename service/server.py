@@ -15,7 +15,7 @@ from contextlib import (
     suppress,
 )
 from dataclasses import asdict, dataclass
-from typing import Final
+from typing import Final, NoReturn
 
 from compressors.engine import EngineStats
 from service.auth import Authenticated, Tokens
@@ -223,16 +223,28 @@ async def _serve(settings: Settings, open_pipeline: OpenPipeline) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _stop, stop)
-    async with serving(settings, open_pipeline=open_pipeline) as server:
-        ends = [asyncio.ensure_future(event.wait()) for event in (stop, server.died)]
-        await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
-        for end in ends:
-            end.cancel()
+    async with AsyncExitStack() as stack:
+        starting = stack.enter_async_context(serving(settings, open_pipeline=open_pipeline))
+        started, stopped = asyncio.ensure_future(starting), asyncio.ensure_future(stop.wait())
+        stack.callback(stopped.cancel)
+        await asyncio.wait([started, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if not started.done():
+            # Nobody is inside yet, and what loads models cannot be told to stop.
+            _end_at_once(0)
+        server = await started
+        died = asyncio.ensure_future(server.died.wait())
+        stack.callback(died.cancel)
+        await asyncio.wait([died, stopped], return_when=asyncio.FIRST_COMPLETED)
         if server.died.is_set():
-            # Without any tidying up: threads may hang in a device that never answers.
-            logging.shutdown()
-            os._exit(ENGINE_DIED)
+            # Threads may hang in a device that never answers.
+            _end_at_once(ENGINE_DIED)
     return 0
+
+
+def _end_at_once(status: int) -> NoReturn:
+    """End the process without any tidying up, for that may take for ever."""
+    logging.shutdown()
+    os._exit(status)
 
 
 def _stop(stop: asyncio.Event) -> None:

@@ -3,10 +3,12 @@
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from threading import Event
 
 from compressors.protocols import Encoded
+from service.pipeline import Pipeline
 from service.server import serve
 from service.settings import Settings
 from tests.service.hand import Overlap, pipeline
@@ -30,9 +32,24 @@ class Hanging(Overlap):
         raise AssertionError
 
 
-KINDS = {"quick": Overlap, "deadly": Deadly, "hanging": Hanging}
+@contextmanager
+def endless(settings: Settings) -> Iterator[Pipeline]:
+    """Models that are never there."""
+    _LOG.info("loading")
+    Event().wait()
+    with pipeline(settings, Overlap()) as made:
+        yield made
+
+
+MODELS = {"quick": Overlap, "deadly": Deadly, "hanging": Hanging}
+
+
+def main(kind: str) -> int:
+    settings = Settings.load(os.environ)
+    if kind == "loading":
+        return serve(settings, open_pipeline=endless)
+    return serve(settings, open_pipeline=lambda given: pipeline(given, MODELS[kind]()))
+
 
 if __name__ == "__main__":
-    model = KINDS[sys.argv[1]]()
-    settings = Settings.load(os.environ)
-    sys.exit(serve(settings, open_pipeline=lambda given: pipeline(given, model)))
+    sys.exit(main(sys.argv[1]))

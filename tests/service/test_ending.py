@@ -69,13 +69,12 @@ async def test_before_the_deadline_the_text_so_far_arrives() -> None:
 async def test_the_deadline_is_an_error_where_the_request_asks_for_that() -> None:
     async with served() as hand:
         hand.model.gate.clear()
-        start = time.monotonic()
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await hand.stub.Compress(request(failure_policy=pb.FAILURE_POLICY_ERROR), timeout=0.5)
 
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    # Its own words: gRPC's are others, and come when the client has given up.
     assert caught.value.details() == "the request's deadline is over"
-    assert time.monotonic() - start < 0.5
 
 
 async def test_a_call_without_a_deadline_gets_one() -> None:

@@ -8,6 +8,7 @@ import pytest
 from condensery.v1 import compression_pb2 as pb
 from tests.service import chats
 from tests.service.hand import request, served
+from tests.service.llm_server import LlmEndpoint
 
 CHATS = "tests.service.chats"
 ASKED = pb.GenerateRequest(compress=request(budget=pb.Budget(max_tokens=5)))
@@ -32,6 +33,23 @@ async def test_the_end_says_what_every_mark_stands_for() -> None:
     (citation,) = events[-1].end.citations
     assert (citation.mark, citation.document_id) == ("[1]", "1")
     assert [(span.start, span.end) for span in citation.spans] == [(0, 23)]
+
+
+async def test_streams_from_a_real_openai_compatible_server(llm_endpoint: LlmEndpoint) -> None:
+    sent = pb.GenerateRequest()
+    sent.CopyFrom(ASKED)
+    sent.max_answer_tokens = 6
+
+    async with served(llm_base_url=llm_endpoint.base_url, llm_model=llm_endpoint.model) as hand:
+        events = [event async for event in hand.stub.Generate(sent, timeout=120)]
+
+    first, *texts, last = events
+    assert first.compressed.text == "The Louvre is in Paris."
+    assert "".join(event.text for event in texts).strip()
+    assert llm_endpoint.model in last.end.model
+    assert last.end.finish_reason == "length"
+    assert last.end.usage.answer_tokens == 6
+    assert last.end.usage.prompt_tokens > 0
 
 
 async def test_a_server_without_an_llm_says_so_and_is_not_asked_again() -> None:

@@ -58,7 +58,7 @@ async def asked_until_gone(
 async def test_sigterm_under_load_loses_no_call_that_was_let_in(
     command: tuple[str, str], askers: int
 ) -> None:
-    async with asyncio.timeout(300), running(*command) as server:
+    async with asyncio.timeout(300), running(*command, BATCH_TOKENS="256") as server:
         port = (await server.log("serving"))["grpc"]
         ends = await asked_until_gone(server, port, askers)
 
@@ -97,6 +97,15 @@ async def test_a_second_signal_ends_the_process_at_once() -> None:
             call.cancel()
 
     assert status == -signal.SIGTERM
+
+
+async def test_a_server_that_still_loads_ends_at_once() -> None:
+    async with asyncio.timeout(60), running("tests.service.by_hand", "loading") as server:
+        await server.log("loading")
+        server.process.send_signal(signal.SIGTERM)
+        status = await server.ended()
+
+    assert status == 0
 
 
 async def test_a_port_that_is_taken_is_said_in_one_line() -> None:
