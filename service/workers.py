@@ -15,8 +15,9 @@ from compressors.work import Work
 
 T = TypeVar("T")
 
-# What work may be late, that finds out about its deadline by itself, before it is given up.
-_PATIENCE = 0.1
+# How late work may be, in seconds, before it is given up. It finds out about its deadline itself,
+# but has to put together what it has by then. A client with a deadline ends the call in any case.
+_PATIENCE = 5.0
 
 
 class Workers:

@@ -7,6 +7,7 @@ import re
 import threading
 import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -105,6 +106,13 @@ class BrokenShelf:
         raise ValueError(query)
 
 
+class CancelledShelf:
+    """No ``Retriever``: what it waits for is cancelled, though nobody cancelled the request."""
+
+    def retrieve(self, query: str, top_k: int) -> tuple[Document, ...]:
+        raise CancelledError
+
+
 @dataclass(frozen=True)
 class Shelf:
     """An index of two documents."""
@@ -152,7 +160,11 @@ def pipeline(settings: Settings, model: Overlap) -> Iterator[Pipeline]:
             },
             counters={"words": WordCounter()},
             summarizers=(),
-            retrievers={"shelf": Shelf(), "broken": BrokenShelf()},
+            retrievers={
+                "shelf": Shelf(),
+                "broken": BrokenShelf(),
+                "cancelled": CancelledShelf(),
+            },
             chains=CHAINS,
         )
         try:

@@ -170,7 +170,10 @@ async def test_the_server_says_what_it_is() -> None:
         ("llmlingua2", ["length"]),
     ]
     assert (info.limits.max_documents, info.limits.max_message_bytes) == (7, 16 * 1024 * 1024)
-    assert (list(info.tokenizers), list(info.indexes)) == (["words"], ["shelf", "broken"])
+    assert (list(info.tokenizers), list(info.indexes)) == (
+        ["words"],
+        ["shelf", "broken", "cancelled"],
+    )
     assert (info.generates, info.device, bool(info.version)) == (False, "cpu", True)
 
 

@@ -9,7 +9,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from grpc_status import rpc_status
 
 from condensery.v1 import compression_pb2 as pb
-from tests.service.hand import LOUVRE, documents, request, served, until
+from tests.service.hand import LOUVRE, documents, end_of, request, served, until
 
 LONG = documents(*[LOUVRE] * 50)
 
@@ -39,6 +39,19 @@ async def test_a_cancelled_call_is_not_inside_any_more() -> None:
         call.cancel()
         await until(lambda: hand.server.inside == 0)
         hand.model.gate.set()
+
+
+async def test_work_that_is_cancelled_by_nobody_is_answered_all_the_same() -> None:
+    async with served() as hand:
+        sent = request(index=pb.IndexQuery(name="cancelled"))
+        ends = [
+            await end_of(hand.stub.Compress(sent, timeout=30)),
+            await end_of(
+                hand.stub.CompressStream(pb.CompressStreamRequest(request=sent), timeout=30)
+            ),
+        ]
+
+    assert ends == [grpc.StatusCode.UNAVAILABLE] * 2
 
 
 async def test_a_stream_that_the_client_cancels_does_no_more_work() -> None:
