@@ -180,10 +180,13 @@ def settings(**values: Any) -> Settings:
 
 @asynccontextmanager
 async def served(
-    credentials: grpc.ChannelCredentials | None = None, **values: Any
+    credentials: grpc.ChannelCredentials | None = None,
+    *,
+    model: Overlap | None = None,
+    **values: Any,
 ) -> AsyncIterator[Hand]:
     """A server with these settings, and a channel to it that never tries again."""
-    model = Overlap()
+    model = model or Overlap()
     opened: list[Pipeline] = []
 
     @contextmanager
