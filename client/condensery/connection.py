@@ -29,6 +29,11 @@ SERVICE_CONFIG = {
 }
 
 
+# As many times as large as a request may be an answer, as the server has it.
+_ANSWER_SIZES = 8
+_LARGEST = 2**31 - 1
+
+
 @dataclass(frozen=True, slots=True)
 class Tls:
     """PEM data for an encrypted connection; nothing at all trusts the roots of the system."""
@@ -62,7 +67,7 @@ class Connection:
     keepalive: float = 30.0
     """Seconds between pings that find a dead connection; the server allows one in ten seconds."""
     max_message_bytes: int = 16 * 1024 * 1024
-    """The largest message, either way."""
+    """The largest request. Results may be larger: they hold text, spans and reports."""
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Headers for every call, by lower-case name."""
 
@@ -107,7 +112,10 @@ class Address:
             # Otherwise a new channel waits out the failures of older ones to the same address.
             ("grpc.use_local_subchannel_pool", 1),
             ("grpc.max_send_message_length", connection.max_message_bytes),
-            ("grpc.max_receive_message_length", connection.max_message_bytes),
+            (
+                "grpc.max_receive_message_length",
+                min(_ANSWER_SIZES * connection.max_message_bytes, _LARGEST),
+            ),
             ("grpc.keepalive_time_ms", int(connection.keepalive * 1000)),
             ("grpc.keepalive_timeout_ms", 10_000),
             # So that the first call after a quiet night does not go into a dead connection.

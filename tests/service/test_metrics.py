@@ -60,6 +60,8 @@ async def test_counts_streams_and_what_ended_them() -> None:
         sent = pb.CompressStreamRequest(request=request())
         async for _ in hand.stub.CompressStream(sent):
             pass
+        # Its end is told to the client first.
+        await until(lambda: hand.server.inside == 0)
         hand.model.gate.clear()
         stream = hand.stub.CompressStream(sent)
         await until(lambda: hand.server.inside == 1)
