@@ -196,7 +196,7 @@ def test_a_message_over_the_limit_is_not_even_sent(target: str, service: Sentenc
 def test_an_answer_over_the_limit_is_no_overload() -> None:
     class Verbose(SentenceService):
         def Compress(self, request: object, context: object) -> pb.CompressResponse:  # noqa: N802
-            return pb.CompressResponse(text="Paris. " * 1000)
+            return pb.CompressResponse(text="Paris. " * 2000)
 
     small = Connection(max_message_bytes=1000)
 
