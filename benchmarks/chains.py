@@ -12,8 +12,6 @@ import time
 from collections.abc import Callable, Sequence
 from statistics import fmean
 
-from compressors.tcra_summary import TcraSummary
-
 from benchmarks.quality import Request, requests
 from compressors import Budget, Chain, Compressor, Context, Document, Exit, Llmlingua2, share_of
 from compressors.crag import Crag
@@ -21,6 +19,7 @@ from compressors.extractive import ExtractiveSummarizer
 from compressors.models.embedded import EmbeddedModel
 from compressors.models.minilm import MiniLmCounter, MiniLmEncoder
 from compressors.segmentation import RuleSegmenter
+from compressors.tcra_summary import TcraSummary
 from retrieval.clustering import SphericalKMeans
 from training.holdout import normalised
 
