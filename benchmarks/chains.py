@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 
+from benchmarks.product import Last
 from benchmarks.quality import Request, requests
 from compressors import Budget, Chain, Compressor, Context, Document, Exit, Llmlingua2, share_of
 from compressors.crag import Crag
@@ -26,60 +26,64 @@ from training.holdout import normalised
 _RATES = (0.1, 0.2, 0.3)
 
 
-def chains() -> dict[str, Chain]:
-    """The chains to compare."""
+_ORDERS = (
+    ("exit",),
+    ("llmlingua2",),
+    ("crag",),
+    ("tcra-summary",),
+    ("exit", "llmlingua2"),
+    ("exit", "crag"),
+    ("exit", "llmlingua2", "crag", "tcra-summary"),
+)
+
+
+def chains(wanted: Sequence[str]) -> dict[str, Chain]:
+    """The chains to compare, by their stages joined with a plus."""
     model, encoder, segmenter = EmbeddedModel.load(), MiniLmEncoder.load(), RuleSegmenter()
     stages: dict[str, Compressor] = {
-        "exit": Exit(model.sentences, segmenter, "embedded"),
+        "exit": Exit(Last(model.sentences), segmenter, "embedded"),
         "llmlingua2": Llmlingua2(model.words, "embedded"),
-        "crag": Crag(encoder, SphericalKMeans(), segmenter, "minilm"),
-        "tcra-summary": TcraSummary(ExtractiveSummarizer(encoder, segmenter), "minilm"),
+        "crag": Crag(encoder, SphericalKMeans(), segmenter, "embedded"),
+        "tcra-summary": TcraSummary(ExtractiveSummarizer(encoder, segmenter), "embedded"),
     }
-    orders = [
-        ("exit",),
-        ("llmlingua2",),
-        ("crag",),
-        ("tcra-summary",),
-        ("exit", "llmlingua2"),
-        ("exit", "crag"),
-        ("exit", "llmlingua2", "crag", "tcra-summary"),
-    ]
-    return {"+".join(order): Chain(tuple(stages[name] for name in order)) for order in orders}
+    orders = {"+".join(order): order for order in _ORDERS}
+    return {name: Chain(tuple(stages[one] for one in orders[name])) for name in wanted}
 
 
-def kept(chain: Chain, request: Request, rate: float, budget: Budget) -> tuple[bool, float, float]:
-    """Whether an answer is in the text, the achieved rate, and seconds."""
+def kept(chain: Chain, request: Request, rate: float, budget: Budget) -> tuple[bool, float]:
+    """Whether an answer is in the text, and the achieved rate."""
     documents = [Document(str(i), one.text, one.title) for i, one in enumerate(request.documents)]
     context = Context.of(request.query, documents)
     tokens = budget.count(context.text)
-    start = time.perf_counter()
     result = chain.compress(context, budget.limited_to(share_of(tokens, rate)))
-    seconds = time.perf_counter() - start
     words = f" {normalised(result.text)} "
     found = any(f" {normalised(answer)} " in words for answer in request.answers)
-    return found, budget.count(result.text) / tokens, seconds
+    return found, budget.count(result.text) / tokens
 
 
-def rows(asked: Sequence[Request], name: str, write: Callable[[str], object]) -> None:
-    """One line for each chain on one set."""
+def row(chain: Chain, asked: Sequence[Request]) -> str:
+    """Answers kept and achieved token rate at each rate."""
     budget = Budget(MiniLmCounter())
-    for label, chain in chains().items():
-        cells = []
-        for rate in _RATES:
-            results = [kept(chain, request, rate, budget) for request in asked]
-            answered, achieved, seconds = (fmean(column) for column in zip(*results, strict=True))
-            cells.append(f"{answered:.3f} @ {achieved:.3f} {seconds * 1000:5.0f} ms")
-        write(f"{name:10}{label:45}" + "   ".join(cells) + "\n")
+    results = [[kept(chain, request, rate, budget) for rate in _RATES] for request in asked]
+    by_rate = zip(*results, strict=True)
+    means = [[fmean(column) for column in zip(*part, strict=True)] for part in by_rate]
+    return "   ".join(f"{answered:.3f} @ {achieved:.3f}" for answered, achieved in means)
 
 
 def main() -> None:
     """Print the table."""
+    names = ["+".join(order) for order in _ORDERS]
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--limit", type=int, default=60, help="requests of each set at most")
+    parser.add_argument("--chains", nargs="*", default=names, choices=names)
     arguments = parser.parse_args()
-    sys.stdout.write(f"{'set':10}{'chain':45}answers kept @ token rate, time, at {_RATES}\n")
-    for name, asked in requests(arguments.limit).items():
-        rows([request for request in asked if request.answers], name, sys.stdout.write)
+    compared = chains(arguments.chains)
+    sys.stdout.write(f"{'set':10}{'chain':45}answers kept @ token rate at {_RATES}\n")
+    for name, sample in requests(arguments.limit).items():
+        asked = [request for request in sample if request.answers]
+        for label, chain in compared.items():
+            sys.stdout.write(f"{name:10}{label:45}{row(chain, asked)}\n")
+            sys.stdout.flush()
 
 
 if __name__ == "__main__":

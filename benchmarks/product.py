@@ -16,7 +16,7 @@ class Product:
     """The default chain with the embedded model, asked once for each rate."""
 
     def __init__(self, scorer: SentenceScorer) -> None:
-        self._stage = Exit(_Last(scorer), RuleSegmenter(), "embedded")
+        self._stage = Exit(Last(scorer), RuleSegmenter(), "embedded")
         self._budget = Budget(MiniLmCounter())
 
     @classmethod
@@ -42,7 +42,7 @@ class Product:
         return kept
 
 
-class _Last:
+class Last:
     """A ``SentenceScorer`` that remembers its last answer: the rates differ, the scores do not."""
 
     def __init__(self, scorer: SentenceScorer) -> None:
