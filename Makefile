@@ -38,6 +38,10 @@ proto: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks.quality
 
+bench-speed: $(STAMP)
+	$(BIN)/python -m benchmarks.batching
+	$(BIN)/python -m benchmarks.clustering
+
 train: $(STAMP)
 	$(BIN)/python -m training.train && $(BIN)/python -m training.export
 
