@@ -78,7 +78,7 @@ def corpus(seed: int = 13) -> Corpus:
     train: dict[str, list[Group]] = defaultdict(list)
     calibration: dict[str, list[Group]] = defaultdict(list)
     for group in groups:
-        if not any(one.support for one in group.gold) or forbidden.query(group.query):
+        if not any(one.support for one in group.gold) or forbidden.group(group):
             continue
         key = group.id.split("#")[0] if group.source == "squad" else group.id
         target = calibration if is_calibration(group.source, key) else train
@@ -98,15 +98,15 @@ class _Forbidden:
         self._queries = {normalised(row["query"]) for row in everything}
         self._texts = {
             normalised(one["text"])[:200]
-            for part in ("nq20", "squad10")
-            for row in benchmark[part]
+            for row in everything
             for one in row["documents"]
             if one["is_gold"]
         }
         self._texts |= {normalised(row["text"])[:200] for row in rows("xquad/xquad.en")}
 
-    def query(self, query: str) -> bool:
-        return normalised(query) in self._queries
+    def group(self, group: Group) -> bool:
+        asked = normalised(group.query) in self._queries
+        return asked or any(self.text(one.text) for one in group.gold)
 
     def text(self, text: str) -> bool:
         return normalised(text)[:200] in self._texts
@@ -148,7 +148,7 @@ def _wikipedia(forbidden: _Forbidden) -> list[Group]:
     ready = list(_nq_oracle())
     single = [*_sentences("qed_nq/train"), *_sentences("clapnq/dev")]
     single += _sentences("selqa/ass_dev_test_part")
-    single = [one for one in single if not any(forbidden.text(d.text) for d in one.gold)]
+    single = [one for one in single if not forbidden.group(one)]
     passages = {
         one.text: LabelledDocument(one.title, one.text, one.spans)
         for group in [*ready, *single]
