@@ -43,7 +43,7 @@ bench-speed: $(STAMP)
 	$(BIN)/python -m benchmarks.clustering
 
 train: $(STAMP)
-	$(BIN)/python -m training.train && $(BIN)/python -m training.export
+	$(BIN)/python -m training.train && $(BIN)/python -m training.export && $(BIN)/python -m training.fusion
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .
