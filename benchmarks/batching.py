@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from functools import partial
 from statistics import fmean, median
 
+import click
+
 from compressors.engine import Engine, EngineSettings, limit_threads
 from compressors.protocols import Encoded, Forward
 
@@ -102,15 +104,17 @@ def throughput(model: Forward, requests: Requests, rounds: int) -> None:
             turns[name].append(turn(way, model, requests))
             ratios[name].append(reference.cpu_seconds / turns[name][-1].cpu_seconds)
 
-    print(f"{'':32}{'tokens/s':>10}{'per CPU s':>11}{'ratio':>8}{'batches':>9}{'padding':>9}")
+    click.echo(f"{'':32}{'tokens/s':>10}{'per CPU s':>11}{'ratio':>8}{'batches':>9}{'padding':>9}")
     for name, runs in turns.items():
         wall = tokens / median(run.seconds for run in runs)
         cpu = tokens / median(run.cpu_seconds for run in runs)
-        print(
+        click.echo(
             f"{name:32}{wall:10,.0f}{cpu:11,.0f}{median(ratios[name]):8.2f}"
             f"{median(run.batches for run in runs):9.0f}{fmean(run.padding for run in runs):9.0%}"
         )
-    print("ratio: CPU time of the first way, just before, by that of this one; median of rounds")
+    click.echo(
+        "ratio: CPU time of the first way, just before, by that of this one; median of rounds"
+    )
 
 
 def wait_behind(
@@ -154,9 +158,9 @@ def latency(model: Forward, large: Sequence[Encoded], rounds: int) -> None:
             waits["engine"].append(wait_behind(wrap, model, large))
         waits["a lock"].append(wait_behind(first_come_first_served, model, large))
 
-    print(f"\nA single row that comes when {len(large)} rows of another request have begun")
+    click.echo(f"\nA single row that comes when {len(large)} rows of another request have begun")
     for way, seconds in waits.items():
-        print(f"{way:32}{median(seconds) * 1000:10,.0f} ms")
+        click.echo(f"{way:32}{median(seconds) * 1000:10,.0f} ms")
 
 
 def rows_like_documents(count: int, seed: int) -> list[Encoded]:
@@ -183,7 +187,9 @@ def main() -> None:
     model(rows[:4])
 
     tokens = sum(map(len, rows))
-    print(f"{len(requests)} requests, {len(rows)} rows, {tokens:,} tokens, {threads} threads\n")
+    click.echo(
+        f"{len(requests)} requests, {len(rows)} rows, {tokens:,} tokens, {threads} threads\n"
+    )
     throughput(model, requests, arguments.rounds)
     latency(model, rows, arguments.rounds)
 

@@ -25,6 +25,8 @@ from pathlib import Path
 from statistics import fmean, quantiles
 from typing import TYPE_CHECKING, Final
 
+import click
+
 from compressors.budget import Budget
 from compressors.crag import Crag
 from compressors.extractive import ExtractiveSummarizer
@@ -240,8 +242,8 @@ def main() -> None:
         silhouettes(bench, found),
     ):
         for line in table:
-            print(line, flush=True)
-        print()
+            click.echo(line)
+        click.echo()
 
 
 if __name__ == "__main__":

@@ -128,8 +128,8 @@ def load_catalogue(settings: Settings, placement: Placement, engine: Engine) -> 
         backends={
             "exit": _exit(loader.sentence_scorers(embedded), segmenter),
             "llmlingua2": _llmlingua2(loader.token_scorers(embedded)),
-            "crag": _crag(encoders, segmenter, summarizers),
-            "tcra-summary": _tcra_summary(encoders, segmenter, summarizers),
+            "crag": _summarizing(_made_crag, encoders, segmenter, summarizers),
+            "tcra-summary": _summarizing(_made_tcra_summary, encoders, segmenter, summarizers),
             "tcra-semantic": _tcra_semantic(encoders, segmenter),
         },
         counters=counters,
@@ -166,11 +166,15 @@ def _made_llmlingua2(name: str, scorer: TokenScorer, options: Mapping[str, Any])
     return Llmlingua2(scorer, name, **options)
 
 
-def _crag(
-    encoders: Mapping[str, Encoder], segmenter: Segmenter, summarizers: Mapping[str, Summarizer]
+def _summarizing(
+    made: Callable[..., Compressor],
+    encoders: Mapping[str, Encoder],
+    segmenter: Segmenter,
+    summarizers: Mapping[str, Summarizer],
 ) -> dict[str, Backend]:
+    """One backend for each encoder; requests choose the summarizer."""
     return {
-        name: partial(_made_crag, name, encoder, segmenter, summarizers)
+        name: partial(made, name, encoder, segmenter, summarizers)
         for name, encoder in encoders.items()
     }
 
@@ -188,15 +192,6 @@ def _made_crag(
         values["summarizer"] = named(summarizers, wanted, "crag.summarizer")
         name = f"{name}+{wanted}"
     return Crag(encoder, SphericalKMeans(), segmenter, name, **values)
-
-
-def _tcra_summary(
-    encoders: Mapping[str, Encoder], segmenter: Segmenter, summarizers: Mapping[str, Summarizer]
-) -> dict[str, Backend]:
-    return {
-        name: partial(_made_tcra_summary, name, encoder, segmenter, summarizers)
-        for name, encoder in encoders.items()
-    }
 
 
 def _made_tcra_summary(
