@@ -105,7 +105,9 @@ def chat_model(folder: Path, talks: Sequence[tuple[Sequence[dict[str, str]], str
 def _teach(model: Any, batch: Mapping[str, torch.Tensor], *, rate: float = 1e-2) -> None:
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
     model.train()
-    for _ in range(500):
+    for step in range(1500):
+        # Large steps may circle around the goal; then small ones reach it.
+        optimizer.param_groups[0]["lr"] = rate if step < 400 else rate / 10
         loss = model(**batch).loss
         if loss < 0.02:
             break
