@@ -95,7 +95,7 @@ def represented(
     Span scores of the sentence that stands for a group are in [.5, 1], those of others in
     [0, .5]; inside both ranges the order is that of ``Representatives``.
     """
-    ranked = representatives.ranked(context.query, [g.passages for g in groups], context.protected)
+    ranked = representatives.ranked(context.query, [g.passages for g in groups], context.protection)
     candidates = covering(context, ranked, budget)
     result = select(context, candidates, budget, threshold=0.0)
     lost = sum(not any(result.passages[index].spans for index in g.passages) for g in groups)

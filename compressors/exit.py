@@ -15,7 +15,9 @@ from compressors.protocols import Pieces, Segmenter, SentenceScorer
 from compressors.scores import checked
 from compressors.selection import ORDINARY, PROTECTED, Candidate, inside, select
 from compressors.values import Context, Passage
-from compressors.words import occurrences, touches
+from compressors.words import touches
+
+Ranges = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,8 @@ class Exit:
         scores = self.scorer.score(context.query, list(pieces.values()))
         candidates: list[Candidate] = []
         for (index, piece), row in zip(pieces.items(), scores, strict=True):
-            candidates += _candidates(index, piece, row, context.protected)
+            kept = context.protection.ranges(context.passages[index].document)
+            candidates += _candidates(index, piece, row, kept)
         return select(context, candidates, budget, threshold=self.threshold)
 
 
@@ -59,10 +62,9 @@ def _sentences(passage: Passage, segmenter: Segmenter) -> Pieces:
 
 
 def _candidates(
-    index: int, piece: Pieces, scores: Sequence[float], protected: tuple[str, ...]
+    index: int, piece: Pieces, scores: Sequence[float], kept: Ranges
 ) -> list[Candidate]:
     values = checked(scores, len(piece.ranges))
-    kept = occurrences(piece.text, protected)
     return [
         Candidate(index, start, end, score, PROTECTED if touches(start, end, kept) else ORDINARY)
         for (start, end), score in zip(piece.ranges, values, strict=True)

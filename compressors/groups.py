@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from itertools import chain, count
 
 from compressors.budget import Budget
-from compressors.errors import InvalidInput
+from compressors.protection import Protection
 from compressors.protocols import Segmenter, Summarizer, Summary
 from compressors.representatives import Representatives
 from compressors.selection import ORDINARY, PROTECTED, Candidate, select
 from compressors.summaries import Refused, Task, apportion, summaries
 from compressors.values import Context, Document, Passage, Source, Span, assemble
 from compressors.vectors import sentences_of
-from compressors.words import occurrences, touches
+from compressors.words import touches
 
 _FLOOR = 24
 """Tokens below which a summary says too little, where the budget goes round."""
@@ -53,7 +53,7 @@ class GroupSummaries:
         """The context within the budget, which must have a limit."""
         held, rest = _parted(context, groups, self.representatives.segmenter)
         sizes = [budget.count(group.text) for group in rest]
-        shares = _shares(rest, sizes, held, budget)
+        shares = _shares(context, rest, sizes, held, budget)
         short = [number for number in range(len(rest)) if 0 < shares[number] < sizes[number]]
         tasks = [Task(tuple(rest[number].passages.values()), shares[number]) for number in short]
         answers = summaries(self.summarizer, self.query, tasks, budget)
@@ -118,14 +118,14 @@ def _parted(
     context: Context, groups: Sequence[Group], segmenter: Segmenter
 ) -> tuple[dict[int, Passage], list[Group]]:
     """Sentences with protected text by passage, and the groups without these."""
-    if not context.protected:
+    if not context.protection:
         return {}, list(groups)
     held: dict[int, Passage] = {}
     rest: list[Group] = []
     for group in groups:
         others: dict[int, Passage] = {}
         for index, passage in group.passages.items():
-            verbatim, other = _split(passage, context.protected, segmenter)
+            verbatim, other = _split(passage, context.protection, segmenter)
             if verbatim.spans:
                 held[index] = verbatim
             if other.spans:
@@ -136,9 +136,9 @@ def _parted(
 
 
 def _split(
-    passage: Passage, protected: Sequence[str], segmenter: Segmenter
+    passage: Passage, protection: Protection, segmenter: Segmenter
 ) -> tuple[Passage, Passage]:
-    kept = occurrences(passage.document.text, protected)
+    kept = protection.ranges(passage.document)
     verbatim: list[Span] = []
     other: list[Span] = []
     for parts in sentences_of(passage, segmenter):
@@ -149,12 +149,16 @@ def _split(
 
 
 def _shares(
-    groups: Sequence[Group], sizes: Sequence[int], held: Mapping[int, Passage], budget: Budget
+    context: Context,
+    groups: Sequence[Group],
+    sizes: Sequence[int],
+    held: Mapping[int, Passage],
+    budget: Budget,
 ) -> list[int]:
     limit = budget.max_tokens or 0
     verbatim = budget.count(assemble(tuple(held.values())))
     if verbatim > limit:
-        raise InvalidInput("protected_texts", f"do not fit into {limit} tokens")
+        raise context.protection.refusal(limit)
     between = budget.count("\n\n") * max(0, len(groups) + len(held) - 1)
     left = max(0, limit - verbatim - between)
     return apportion(left, [group.weight for group in groups], sizes, floor=_FLOOR)

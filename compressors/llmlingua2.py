@@ -22,7 +22,7 @@ from compressors.selection import (
     select,
 )
 from compressors.values import Context, Passage
-from compressors.words import occurrences, tied_scores, touches, word_ranges
+from compressors.words import tied_scores, touches, word_ranges
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,8 @@ class Llmlingua2:
         scores = self.scorer.score(list(pieces.values()))
         candidates: list[Candidate] = []
         for (index, piece), row in zip(pieces.items(), scores, strict=True):
-            candidates += word_candidates(index, piece, row, context.protected, self.min_words)
+            kept = context.protection.ranges(context.passages[index].document)
+            candidates += word_candidates(index, piece, row, kept, self.min_words)
         return keep_words(context, candidates, budget, threshold=self.threshold)
 
 
@@ -75,12 +76,14 @@ def word_candidates(
     index: int,
     piece: Pieces,
     scores: Sequence[float],
-    protected: Sequence[str],
+    kept: Sequence[tuple[int, int]],
     min_words: int,
 ) -> list[Candidate]:
-    """Words as candidates: negations and punctuation tied to their neighbours, few words spared."""
+    """Words as candidates: negations and punctuation tied to their neighbours, few words spared.
+
+    What touches the sorted, disjoint ranges ``kept`` is protected.
+    """
     values = tied_scores(piece.text, piece.ranges, checked(scores, len(piece.ranges)))
-    kept = occurrences(piece.text, protected)
     usual = PREFERRED if len(piece.ranges) < min_words else ORDINARY
     return [
         Candidate(index, start, end, value, PROTECTED if touches(start, end, kept) else usual)

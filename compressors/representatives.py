@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from compressors.errors import InvalidInput
+from compressors.protection import UNPROTECTED, Protection
 from compressors.protocols import Encoder, Segmenter
 from compressors.selection import ORDINARY, PROTECTED, Candidate
 from compressors.values import Passage
 from compressors.vectors import Ranges, encoded, mean_direction, sentences_of, slices
-from compressors.words import occurrences, touches
+from compressors.words import touches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -69,10 +70,10 @@ class Representatives:
         self,
         query: str,
         groups: Sequence[Mapping[int, Passage]],
-        protected: Sequence[str] = (),
+        protection: Protection = UNPROTECTED,
     ) -> list[list[Sentence]]:
         """The sentences of each group, best first; groups map indexes to passages with text."""
-        sentences = [self._sentences(group, protected) for group in groups]
+        sentences = [self._sentences(group, protection) for group in groups]
         texts = [sentence.text for row in sentences for sentence in row]
         weight = self.query_weight if query.strip() else 0.0
         vectors = encoded(self.encoder, [*texts, query] if weight else texts)
@@ -85,12 +86,12 @@ class Representatives:
             ranked.append(self._group(row, rows, wanted) if row else [])
         return ranked
 
-    def _sentences(self, group: Mapping[int, Passage], protected: Sequence[str]) -> list[_Sentence]:
+    def _sentences(self, group: Mapping[int, Passage], protection: Protection) -> list[_Sentence]:
         found: list[_Sentence] = []
         for index, passage in group.items():
             text = passage.document.text
             own = sentences_of(passage, self.segmenter)
-            kept = occurrences(text, protected)
+            kept = protection.ranges(passage.document)
             for place, ranges in enumerate(own):
                 is_kept = any(touches(start, end, kept) for start, end in ranges)
                 rank = PROTECTED if is_kept else ORDINARY

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from compressors.budget import Budget
-from compressors.errors import InvalidInput
 from compressors.values import Context, Passage, Span
 
 ORDINARY, PREFERRED, PROTECTED = 0, 1, 2
@@ -78,7 +77,7 @@ def _greedy(context: Context, ordered: Sequence[Candidate], budget: Budget) -> l
             kept.append(candidate)
             left -= cost
         elif candidate.rank == PROTECTED:
-            raise InvalidInput("protected_texts", f"do not fit into {limit} tokens")
+            raise context.protection.refusal(limit)
     return kept
 
 
@@ -104,7 +103,7 @@ def _within(context: Context, kept: list[Candidate], budget: Budget) -> list[Can
         if over <= 0:
             break
         if kept[-1].rank == PROTECTED:
-            raise InvalidInput("protected_texts", f"do not fit into {limit} tokens")
+            raise context.protection.refusal(limit)
         freed = 0
         while kept and freed < over and kept[-1].rank != PROTECTED:
             worst = kept.pop()

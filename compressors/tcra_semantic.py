@@ -114,6 +114,7 @@ class TcraSemantic:
             word for span in passage.spans for word in word_ranges(text, span.start, span.end)
         )
         piece = Pieces(text, ranges, passage.document.title)
+        kept = context.protection.ranges(passage.document)
         # Punctuation has no worth of its own; it is brought down to that of the word before it.
         scores = [by_word.get(word, 1.0) for word in ranges]
         minimum = len(ranges) + 1 if _words(units) < self.min_words else 0
@@ -123,7 +124,7 @@ class TcraSemantic:
             if c.rank == ORDINARY
             and must_stay(text[c.start : c.end], asked, is_first=(c.start, c.end) in firsts)
             else c
-            for c in word_candidates(index, piece, scores, context.protected, minimum)
+            for c in word_candidates(index, piece, scores, kept, minimum)
         ]
 
 

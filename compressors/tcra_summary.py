@@ -52,6 +52,6 @@ class TcraSummary:
             writer = GroupSummaries(self.summarizer, representatives, context.query)
             return writer.of(context, groups, limited)
         each = [{index: passage} for index, passage in given.items()]
-        ranked = representatives.ranked(context.query, each, context.protected)
+        ranked = representatives.ranked(context.query, each, context.protection)
         candidates = [part for row in ranked for sentence in row for part in sentence]
         return select(context, candidates, limited, threshold=0.0)

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any
 
 from compressors.errors import InvalidInput
+from compressors.protection import Protection
 
 
 class Outcome(Enum):
@@ -183,8 +184,8 @@ class Context:
 
     query: str
     passages: tuple[Passage, ...]
-    protected: tuple[str, ...] = ()
-    """Literal strings that stay wherever they stand in a kept or unkept document."""
+    protection: Protection = field(default_factory=Protection)
+    """What stays, in whatever document it stands."""
     allow_empty: bool = False
     notes: tuple[str, ...] = ()
     """What stages have to say of how they went, for their reports; never a text."""
@@ -196,11 +197,14 @@ class Context:
         query: str,
         documents: Sequence[Document],
         *,
-        protected: Sequence[str] = (),
+        protected: Protection | Sequence[str] = (),
         allow_empty: bool = False,
     ) -> Context:
+        """All of the documents; ``protected`` may be given as nothing but literal strings."""
         passages = tuple(Passage.whole(document) for document in documents)
-        return cls(query, passages, tuple(protected), allow_empty)
+        if not isinstance(protected, Protection):
+            protected = Protection(tuple(protected))
+        return cls(query, passages, protected, allow_empty)
 
     def noting(self, note: str) -> Context:
         return replace(self, notes=(*self.notes, note))

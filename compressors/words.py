@@ -72,23 +72,6 @@ def tied_scores(
     return tied
 
 
-def occurrences(text: str, literals: Sequence[str]) -> list[tuple[int, int]]:
-    """Sorted, disjoint ranges where any of the literals stands in the text."""
-    found: list[tuple[int, int]] = []
-    for literal in filter(None, literals):
-        position = text.find(literal)
-        while position >= 0:
-            found.append((position, position + len(literal)))
-            position = text.find(literal, position + len(literal))
-    merged: list[tuple[int, int]] = []
-    for start, end in sorted(found):
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
-
-
 def touches(start: int, end: int, ranges: Sequence[tuple[int, int]]) -> bool:
     """Whether the range shares a character with any of the sorted, disjoint ranges."""
     before = bisect_left(ranges, (end,)) - 1

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compressors import InvalidInput, Llmlingua2
-from compressors.words import occurrences, tied_scores, touches, word_ranges
+from compressors.protection import occurrences
+from compressors.words import tied_scores, touches, word_ranges
 from tests.core.words_on_hand import LengthScorer, budget, context
 
 STAGE = Llmlingua2(LengthScorer(), "length", min_words=0)
