@@ -64,6 +64,8 @@ def request_from_pb(message: pb.CompressRequest) -> Request:
         stages=_stages_from_pb(message.stages) if given == "stages" else None,
         budget=_budget_from_pb(message.budget),
         protected_texts=tuple(message.protected_texts),
+        protected_patterns=tuple(message.protected_patterns),
+        protected_spans=_spans_from_pb(message.documents),
         failure_policy=_POLICIES[message.failure_policy],
         allow_empty=message.allow_empty,
     )
@@ -72,6 +74,16 @@ def request_from_pb(message: pb.CompressRequest) -> Request:
 def _document_from_pb(message: pb.Document) -> Document:
     # Metadata stay where they are: nobody reads them, and the caller has them.
     return Document(message.id, message.text, message.title)
+
+
+def _spans_from_pb(
+    documents: Iterable[pb.Document],
+) -> dict[str, tuple[tuple[int, int], ...]]:
+    return {
+        document.id: tuple((each.start, each.end) for each in document.protected_spans)
+        for document in documents
+        if document.protected_spans
+    }
 
 
 def _index_from_pb(message: pb.IndexQuery) -> IndexQuery:
@@ -273,6 +285,9 @@ def info_to_pb(info: ServerInfo, limits: Limits) -> pb.GetServerInfoResponse:
             max_total_chars=limits.max_total_chars,
             max_stages=limits.max_stages,
             max_protected_texts=limits.max_protected_texts,
+            max_protected_patterns=limits.max_protected_patterns,
+            max_pattern_chars=limits.max_pattern_chars,
+            max_protected_spans=limits.max_protected_spans,
         ),
         tokenizers=info.tokenizers,
         summarizers=info.summarizers,

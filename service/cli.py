@@ -67,6 +67,7 @@ def serve() -> None:
 @click.option("--rate", type=float, help="Share of the tokens to keep, in (0, 1].")
 @click.option("--tokenizer", default="", help="What counts tokens.")
 @click.option("--protect", multiple=True, metavar="TEXT", help="Keep this wherever it stands.")
+@click.option("--protect-pattern", multiple=True, metavar="RE2", help="Keep what matches this.")
 @click.option("--allow-empty", is_flag=True, help="Accept results without any text.")
 @click.option("--strict", is_flag=True, help="A stage that fails fails the request.")
 @click.option(
@@ -101,13 +102,15 @@ def compress(  # noqa: PLR0913, PLR0917 - one for each option
     condensery compress requests.jsonl.gz -o results.jsonl --rate 0.2
     condensery compress --query "Who sold the house?" minutes.txt letters.txt
 
-    A line of the input is {"id", "query", "documents": [{"id", "title", "text"}]}. Bad lines are
-    reported by their number; the exit status is then 1.
+    A line of the input is {"id", "query", "documents": [{"id", "title", "text", "protected"}]};
+    "protected" holds [start, end] of what must stay, and may be missing. Bad lines are reported by
+    their number; the exit status is then 1.
     """
     if options["rate"] is not None and options["max_tokens"] is not None:
         raise click.UsageError("--rate and --max-tokens exclude each other")
     timeout = options.pop("timeout")
     options["protected"] = options.pop("protect")
+    options["protected_patterns"] = options.pop("protect_pattern")
     options["on_failure"] = "error" if options.pop("strict") else "pass_through"
     if query is None and len(files) > 1:
         raise click.UsageError("one JSONL file, or --query with text files")

@@ -110,7 +110,12 @@ def _line(number: int, raw: bytes) -> Line:
 
 def _document(number: int, index: int, value: Any) -> Document:  # noqa: ANN401 - any JSON
     fields = _Fields(number, f"documents[{index}]", value)
-    return Document(fields.text("id"), fields.text("text"), fields.text("title", default=""))
+    return Document(
+        fields.text("id"),
+        fields.text("text"),
+        fields.text("title", default=""),
+        protected=fields.ranges("protected"),
+    )
 
 
 class _Fields:
@@ -141,11 +146,24 @@ class _Fields:
             raise self._wrong(name, "a list", value)
         return value
 
+    def ranges(self, name: str) -> tuple[tuple[int, int], ...]:
+        """Pairs of whole numbers; none if the field is missing."""
+        value = self._value.get(name)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not all(_is_range(each) for each in value):
+            raise self._wrong(name, "a list of [start, end]", value)
+        return tuple((start, end) for start, end in value)
+
     def _wrong(self, name: str, wanted: str, value: object) -> BadLine:
         path = self._path + name
         if value is None:
             return BadLine(self._number, f"{path} is missing")
         return BadLine(self._number, f"{path} must be {wanted}, is {_shown(value)}")
+
+
+def _is_range(value: object) -> bool:
+    return isinstance(value, list) and [type(each) for each in value] == [int, int]
 
 
 def _shown(value: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compressors.errors import InvalidInput
+from compressors.protection import check_pattern
 from compressors.values import Document
 from service.request import Request
 from service.settings import Settings
@@ -23,6 +24,9 @@ class Limits:
     max_total_chars: int
     max_stages: int
     max_protected_texts: int
+    max_protected_patterns: int
+    max_pattern_chars: int
+    max_protected_spans: int
 
     @classmethod
     def of(cls, settings: Settings) -> Limits:
@@ -34,6 +38,9 @@ class Limits:
             max_total_chars=settings.max_total_chars,
             max_stages=settings.max_stages,
             max_protected_texts=settings.max_protected_texts,
+            max_protected_patterns=settings.max_protected_patterns,
+            max_pattern_chars=settings.max_pattern_chars,
+            max_protected_spans=settings.max_protected_spans,
         )
 
     def check(self, request: Request) -> None:
@@ -42,6 +49,8 @@ class Limits:
         self._check_documents(request)
         self._check_chain(request)
         self._check_protected(request.protected_texts)
+        self._check_patterns(request.protected_patterns)
+        self._check_spans(request)
 
     def _check_query(self, query: str) -> None:
         if not query.strip():
@@ -92,6 +101,27 @@ class Limits:
             if not text.strip():
                 raise InvalidInput(f"protected_texts[{number}]", "must not be blank")
             _unicode(f"protected_texts[{number}]", text)
+
+    def _check_patterns(self, patterns: tuple[str, ...]) -> None:
+        _at_most("protected_patterns", len(patterns), self.max_protected_patterns, "patterns")
+        for number, pattern in enumerate(patterns):
+            path = f"protected_patterns[{number}]"
+            if not pattern:
+                raise InvalidInput(path, "must not be empty")
+            _at_most(path, len(pattern), self.max_pattern_chars, "characters")
+            _unicode(path, pattern)
+            check_pattern(pattern, number)
+
+    def _check_spans(self, request: Request) -> None:
+        spans = request.protected_spans
+        total = sum(len(own) for own in spans.values())
+        _at_most("documents", total, self.max_protected_spans, "protected spans")
+        for index, document in enumerate(request.documents):
+            for number, (start, end) in enumerate(spans.get(document.id, ())):
+                if not 0 <= start < end <= len(document.text):
+                    path = f"documents[{index}].protected_spans[{number}]"
+                    problem = f"[{start}, {end}) is not in a text of {len(document.text)}"
+                    raise InvalidInput(path, problem)
 
 
 def estimated_tokens(characters: int) -> int:

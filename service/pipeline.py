@@ -173,7 +173,7 @@ class Pipeline:
         return Context.of(
             request.query,
             self._documents(request),
-            protected=request.protected_texts,
+            protected=request.protection,
             allow_empty=request.allow_empty,
         )
 

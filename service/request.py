@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from compressors.chain import FailurePolicy
 from compressors.errors import InvalidInput
+from compressors.protection import Protection
 from compressors.values import Context, Document, Outcome, Source, Span, StageReport
 
 
@@ -111,8 +113,15 @@ class Request:
     stages: tuple[StageSpec, ...] | None = None
     budget: BudgetSpec = field(default_factory=BudgetSpec)
     protected_texts: tuple[str, ...] = ()
+    protected_patterns: tuple[str, ...] = ()
+    protected_spans: Mapping[str, tuple[tuple[int, int], ...]] = field(default_factory=dict)
+    """By the id of the document."""
     failure_policy: FailurePolicy = FailurePolicy.PASS_THROUGH
     allow_empty: bool = False
+
+    @property
+    def protection(self) -> Protection:
+        return Protection(self.protected_texts, self.protected_patterns, self.protected_spans)
 
     @property
     def characters(self) -> int:

@@ -77,6 +77,12 @@ class Settings:
     """Stages of a chain that a request brings."""
     max_protected_texts: CountOrAuto = 100
     """Protected texts of a request."""
+    max_protected_patterns: CountOrAuto = 20
+    """Protected patterns of a request."""
+    max_pattern_chars: Count = 1_000
+    """Code points of a protected pattern."""
+    max_protected_spans: CountOrAuto = 10_000
+    """Protected spans of all documents of a request."""
     drain_seconds: Seconds = 20.0
     """What requests in flight get after SIGTERM."""
     auth_tokens_file: Path | None = None

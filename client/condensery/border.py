@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
@@ -55,6 +56,8 @@ def request_to_pb(request: Request) -> pb.CompressRequest:
     _set(message.index, "top_k", request.top_k, "index.top_k")
     for number, text in enumerate(request.protected):
         _append(message.protected_texts, text, f"protected_texts[{number}]")
+    for number, text in enumerate(request.protected_patterns):
+        _append(message.protected_patterns, text, f"protected_patterns[{number}]")
     return message
 
 
@@ -71,6 +74,13 @@ def _document_to_pb(message: pb.Document, document: Document, path: str) -> None
     _set(message, "id", document.id, f"{path}.id")
     _set(message, "title", document.title, f"{path}.title")
     _set(message, "text", document.text, f"{path}.text")
+    for number, span in enumerate(document.protected):
+        own = f"{path}.protected_spans[{number}]"
+        if not isinstance(span, Sequence) or len(span) != 2:  # noqa: PLR2004 - start and end
+            raise InvalidRequest(own, "must be a start and an end")
+        message.protected_spans.add()
+        _set(message.protected_spans[-1], "start", span[0], f"{own}.start")
+        _set(message.protected_spans[-1], "end", span[1], f"{own}.end")
 
 
 def _stage_to_pb(message: pb.Stage, stage: Stage, path: str) -> None:
@@ -83,12 +93,38 @@ def _stage_to_pb(message: pb.Stage, stage: Stage, path: str) -> None:
     known = {field.name for field in pb.Stage.DESCRIPTOR.oneofs_by_name["options"].fields}
     if name not in known:
         raise InvalidRequest(f"{path}.options", f"this client knows none for {stage.name!r}")
-    options: Message = getattr(message, name)
-    for key, value in stage.options.items():
-        if key not in options.DESCRIPTOR.fields_by_name:
-            problem = f"unknown; {stage.name} has {', '.join(options.DESCRIPTOR.fields_by_name)}"
-            raise InvalidRequest(f"{path}.{name}.{key}", problem)
-        _set(options, key, value, f"{path}.{name}.{key}")
+    _fill(getattr(message, name), stage.options, f"{path}.{name}")
+
+
+def _fill(message: Message, values: Mapping[str, object], path: str) -> None:
+    """Set fields of options, which may hold enums by their short names, lists and mappings."""
+    message.SetInParent()
+    known = message.DESCRIPTOR.fields_by_name
+    for key, value in values.items():
+        own = f"{path}.{key}"
+        if key not in known:
+            raise InvalidRequest(own, f"unknown; there are {', '.join(known)}")
+        field = known[key]
+        if isinstance(value, Mapping) and field.message_type is not None:
+            _fill(getattr(message, key), value, own)
+        elif field.is_repeated:
+            if isinstance(value, str) or not isinstance(value, Sequence):
+                raise InvalidRequest(own, f"must be a list, is a {type(value).__name__}")
+            for number, each in enumerate(value):
+                _append(getattr(message, key), each, f"{own}[{number}]")
+        elif isinstance(value, str) and field.enum_type is not None:
+            _set(message, key, _enum(field.enum_type, value, own), own)
+        else:
+            _set(message, key, value, own)
+
+
+def _enum(enum: Any, name: str, path: str) -> int:  # noqa: ANN401 - the stubs know two of it
+    """The value that is called so, with or without what all names of the enum begin with."""
+    prefix = enum.values_by_number[0].name.removesuffix("UNSPECIFIED")
+    by_name = {each.name.removeprefix(prefix).lower(): each.number for each in enum.values}
+    if name.lower() not in by_name:
+        raise InvalidRequest(path, f"must be one of {', '.join([*by_name][1:])}; is {name!r}")
+    return by_name[name.lower()]
 
 
 def _set(message: Message, field: str, value: object, path: str) -> None:

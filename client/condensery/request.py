@@ -28,6 +28,8 @@ class Options(TypedDict, total=False):
     """What counts the tokens; empty: the default of the server."""
     protected: Sequence[str]
     """Literal strings that must survive wherever they stand in a document."""
+    protected_patterns: Sequence[str]
+    """Regular expressions, in RE2's syntax, whose matches must survive."""
     on_failure: FailurePolicy
     """What a stage that fails, or is late, does; ``pass_through`` unless set."""
     allow_empty: bool
@@ -65,6 +67,7 @@ class Request:
     rate: float | None = None
     tokenizer: str = ""
     protected: Sequence[str] = ()
+    protected_patterns: Sequence[str] = ()
     on_failure: FailurePolicy = "pass_through"
     allow_empty: bool = False
     index: str | None = None
@@ -83,6 +86,8 @@ class Request:
         # A text is a sequence of texts too, and would silently fall to pieces.
         if isinstance(self.protected, str):
             raise InvalidRequest("protected_texts", "must be a list of texts, is a text")
+        if isinstance(self.protected_patterns, str):
+            raise InvalidRequest("protected_patterns", "must be a list of texts, is a text")
         if isinstance(self.stages, str):
             raise InvalidRequest("stages", "must be a list of stages, is a text")
 
@@ -102,7 +107,7 @@ def _document(number: int, given: DocumentLike) -> Document:
     path = f"documents[{number}]"
     if not isinstance(given, Mapping):
         raise InvalidRequest(path, f"must be a document, is a {type(given).__name__}")
-    if unknown := set(given) - {"id", "text", "title", "metadata"}:
+    if unknown := set(given) - {"id", "text", "title", "metadata", "protected"}:
         raise InvalidRequest(path, f"unknown keys: {', '.join(sorted(map(str, unknown)))}")
     if "text" not in given:
         raise InvalidRequest(f"{path}.text", "is missing")
@@ -112,6 +117,7 @@ def _document(number: int, given: DocumentLike) -> Document:
         given["text"],
         given.get("title") or "",
         given.get("metadata") or {},
+        given.get("protected") or (),
     )
 
 

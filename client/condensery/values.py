@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
@@ -41,13 +41,15 @@ class StageOutcome(Enum):
 class Document:
     """A retrieved text. ``metadata`` never leaves this process.
 
-    ``title`` is read by the models and never part of the compressed text.
+    ``title`` is read by the models and never part of the compressed text. ``protected`` are
+    half-open ranges of code points of the text that must survive.
     """
 
     id: str
     text: str
     title: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    protected: Sequence[tuple[int, int]] = field(default=(), hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +58,14 @@ class Stage:
 
     ``backend`` empty: the default of the server. ``rate`` is the share of its own input that the
     stage may keep, in (0, 1]. ``options`` are those of the stage in the wire contract, such as
-    ``{"threshold": 0.4}`` for ``exit``.
+    ``{"threshold": 0.4}`` for ``exit``, ``{"mode": "paper"}`` for ``crag``, or
+    ``{"parity": {"force_tokens": ["!"]}}`` for ``llmlingua2``.
     """
 
     name: str
     backend: str = ""
     rate: float | None = None
-    options: Mapping[str, float | int | str] = field(default_factory=dict, hash=False)
+    options: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +199,9 @@ class Limits:
     max_total_chars: int
     max_stages: int
     max_protected_texts: int
+    max_protected_patterns: int
+    max_pattern_chars: int
+    max_protected_spans: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +220,7 @@ class ServerInfo:
 
 
 DocumentLike = Document | str | Mapping[str, Any]
-"""A document, its text alone, or a mapping with ``text`` and maybe id, title and metadata."""
+"""A document, its text alone, or a mapping with ``text`` and maybe the other fields."""
 
 StageLike = Stage | str
 """A stage, or its name."""

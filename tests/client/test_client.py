@@ -107,20 +107,29 @@ def test_all_options_arrive(client: Client, service: SentenceService) -> None:
     client.compress(
         QUERY,
         [LOUVRE],
-        stages=["crag", Stage("tcra-semantic", "mini", 0.5, {"min_words": 7})],
+        stages=[
+            Stage("crag", options={"mode": "paper"}),
+            Stage("tcra-semantic", "mini", 0.5, {"min_words": 7, "mode": "FAST"}),
+            Stage("llmlingua2", options={"parity": {"force_tokens": ["a", "b"]}}),
+        ],
         max_tokens=99,
         tokenizer="words",
         protected=["Paris"],
+        protected_patterns=["P.*s"],
         on_failure="error",
         allow_empty=True,
     )
 
     sent = service.requests[0]
-    assert [each.name for each in sent.stages.stages] == ["crag", "tcra-semantic"]
+    assert [each.name for each in sent.stages.stages] == ["crag", "tcra-semantic", "llmlingua2"]
+    assert sent.stages.stages[0].crag.mode == pb.CRAG_MODE_PAPER
+    assert sent.stages.stages[1].tcra_semantic.mode == pb.TCRA_SEMANTIC_MODE_FAST
+    assert list(sent.stages.stages[2].llmlingua2.parity.force_tokens) == ["a", "b"]
     assert sent.stages.stages[1].tcra_semantic.min_words == 7
     assert (sent.stages.stages[1].backend, sent.stages.stages[1].rate) == ("mini", 0.5)
     assert (sent.budget.max_tokens, sent.budget.tokenizer) == (99, "words")
     assert list(sent.protected_texts) == ["Paris"]
+    assert list(sent.protected_patterns) == ["P.*s"]
     assert sent.failure_policy == pb.FAILURE_POLICY_ERROR
     assert sent.allow_empty
 
@@ -129,6 +138,19 @@ def test_an_index_needs_no_documents(client: Client, service: SentenceService) -
     client.compress(QUERY, index="wiki", top_k=3)
 
     assert (service.requests[0].index.name, service.requests[0].index.top_k) == ("wiki", 3)
+
+
+def test_what_must_stay_of_a_document_arrives(client: Client, service: SentenceService) -> None:
+    client.compress(QUERY, [{"id": "a", "text": "xyz", "protected": [(0, 1), (2, 3)]}])
+
+    (document,) = service.requests[0].documents
+    assert [(each.start, each.end) for each in document.protected_spans] == [(0, 1), (2, 3)]
+
+
+def test_empty_options_of_parity_still_ask_for_it(client: Client, service: SentenceService) -> None:
+    client.compress(QUERY, [LOUVRE], stages=[Stage("llmlingua2", options={"parity": {}})])
+
+    assert service.requests[0].stages.stages[0].llmlingua2.HasField("parity")
 
 
 def test_an_unset_option_is_not_sent(client: Client, service: SentenceService) -> None:
@@ -149,6 +171,17 @@ def test_an_unset_option_is_not_sent(client: Client, service: SentenceService) -
         ("index.top_k", {"top_k": 3}),
         ("protected_texts", {"protected": "Paris"}),
         ("protected_texts[1]", {"protected": ["Paris", "\ud800"]}),
+        ("protected_patterns", {"protected_patterns": "Paris"}),
+        ("protected_patterns[0]", {"protected_patterns": ["\ud800"]}),
+        ("stages.stages[0].crag.mode", {"stages": [Stage("crag", options={"mode": "new"})]}),
+        (
+            "stages.stages[0].llmlingua2.parity.force_tokens",
+            {"stages": [Stage("llmlingua2", options={"parity": {"force_tokens": "ab"}})]},
+        ),
+        (
+            "stages.stages[0].llmlingua2.parity.rate",
+            {"stages": [Stage("llmlingua2", options={"parity": {"rate": 1}})]},
+        ),
         ("failure_policy", {"on_failure": "shrug"}),
         ("stages.stages[0].options", {"stages": [Stage("new", options={"a": 1})]}),
         ("stages.stages[0].exit.min_words", {"stages": [Stage("exit", options={"min_words": 1})]}),

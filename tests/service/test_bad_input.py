@@ -97,6 +97,21 @@ CASES: dict[str, tuple[dict[str, Any], str, grpc.StatusCode]] = {
         "protected_texts",
         INVALID,
     ),
+    "unreadable pattern": ({"protected_patterns": ["a", "("]}, "protected_patterns[1]", INVALID),
+    "backward span": (
+        {
+            "documents": [
+                pb.Document(id="a", text="xyz", protected_spans=[pb.Range(start=2, end=1)])
+            ]
+        },
+        "documents[0].protected_spans[0]",
+        INVALID,
+    ),
+    "protected pattern that cannot fit": (
+        {"protected_patterns": ["Louvre is in Paris"], "budget": pb.Budget(max_tokens=2)},
+        "protected_patterns",
+        INVALID,
+    ),
     "unknown policy": ({"failure_policy": 9}, "failure_policy", INVALID),
 }
 

@@ -54,6 +54,28 @@ async def test_keeps_protected_text() -> None:
     assert answer.text == "The Louvre is in Paris.\n\nBirds sing at dawn."
 
 
+async def test_keeps_what_matches_a_protected_pattern() -> None:
+    async with served() as hand:
+        answer = await hand.compress(
+            budget=pb.Budget(max_tokens=9), protected_patterns=["at d[a-z]+"]
+        )
+
+    assert answer.text == "The Louvre is in Paris.\n\nBirds sing at dawn."
+
+
+async def test_keeps_a_protected_span() -> None:
+    start = CATS.index("dawn")
+    documents = [
+        pb.Document(id="louvre", text=LOUVRE),
+        pb.Document(id="cats", text=CATS, protected_spans=[pb.Range(start=start, end=start + 4)]),
+    ]
+
+    async with served() as hand:
+        answer = await hand.compress(budget=pb.Budget(max_tokens=9), documents=documents)
+
+    assert answer.text == "The Louvre is in Paris.\n\nBirds sing at dawn."
+
+
 async def test_rate_one_changes_nothing() -> None:
     async with served() as hand:
         answer = await hand.compress(budget=pb.Budget(rate=1.0))

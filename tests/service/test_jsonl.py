@@ -35,6 +35,16 @@ def test_reads_what_it_needs_and_leaves_the_rest() -> None:
     assert list(read_lines([raw])) == [Line(1, "1", "q", (Document("a", "x", "t"),))]
 
 
+def test_reads_what_must_stay() -> None:
+    document = {"id": "a", "text": "xyz", "protected": [[0, 1], [2, 3]]}
+    raw = json.dumps({**GOOD, "documents": [document]}).encode()
+
+    (line,) = read_lines([raw])
+
+    assert isinstance(line, Line)
+    assert line.documents == (Document("a", "xyz", protected=((0, 1), (2, 3))),)
+
+
 def test_blank_lines_are_nothing_and_still_count() -> None:
     raw = json.dumps(GOOD).encode()
 
@@ -67,6 +77,10 @@ def test_a_byte_order_mark_is_no_part_of_the_first_line() -> None:
         (
             b'{"id": "1", "query": "q", "documents": [{"id": "a", "text": "x", "title": 7}]}',
             "documents[0].title must be a string, is 7",
+        ),
+        (
+            b'{"id": "1", "query": "q", "documents": [{"id": "a", "text": "x", "protected": [1]}]}',
+            "documents[0].protected must be a list of [start, end], is [1]",
         ),
         (b"[" * 100_000, "nested too deeply"),
     ],

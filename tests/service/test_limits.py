@@ -31,6 +31,9 @@ SMALL = Settings(
     max_total_chars=150,
     max_stages=2,
     max_protected_texts=1,
+    max_protected_patterns=1,
+    max_pattern_chars=5,
+    max_protected_spans=2,
 )
 
 
@@ -106,6 +109,15 @@ EXIT = StageSpec(name="exit")
         ({"protected_texts": ("a", "b")}, "protected_texts"),
         ({"protected_texts": ("",)}, "protected_texts[0]"),
         ({"protected_texts": (LONE,)}, "protected_texts[0]"),
+        ({"protected_patterns": ("a", "b")}, "protected_patterns"),
+        ({"protected_patterns": ("",)}, "protected_patterns[0]"),
+        ({"protected_patterns": ("abcdef",)}, "protected_patterns[0]"),
+        ({"protected_patterns": ("(",)}, "protected_patterns[0]"),
+        ({"protected_patterns": ("(?=a)",)}, "protected_patterns[0]"),
+        ({"protected_patterns": (LONE,)}, "protected_patterns[0]"),
+        ({"protected_spans": {"a": ((0, 1), (1, 2), (2, 3))}}, "documents"),
+        ({"protected_spans": {"louvre": ((0, 1), (0, 999))}}, "documents[0].protected_spans[1]"),
+        ({"protected_spans": {"louvre": ((1, 1),)}}, "documents[0].protected_spans[0]"),
         ({"protected_texts": (LOUVRE,), "budget": BudgetSpec(max_tokens=1)}, "protected_texts"),
     ],
 )

@@ -81,6 +81,8 @@ class CondenseryCompressor(Serializable, BaseDocumentCompressor):
     """What counts the tokens; empty: the default of the server."""
     protected: tuple[str, ...] = ()
     """Literal strings that must survive wherever they stand in a document."""
+    protected_patterns: tuple[str, ...] = ()
+    """Regular expressions, in RE2's syntax, whose matches must survive."""
     allow_empty: bool = False
     """Whether a result without any document is acceptable."""
     keep_empty: bool = False
@@ -169,6 +171,7 @@ class CondenseryCompressor(Serializable, BaseDocumentCompressor):
             "rate": self.rate,
             "tokenizer": self.tokenizer,
             "protected": self.protected,
+            "protected_patterns": self.protected_patterns,
             "allow_empty": self.allow_empty,
             "on_failure": "error" if self.on_failure == "raise" else "pass_through",
         }

@@ -17,6 +17,18 @@ class FailurePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FAILURE_POLICY_PASS_THROUGH: _ClassVar[FailurePolicy]
     FAILURE_POLICY_ERROR: _ClassVar[FailurePolicy]
 
+class CragMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CRAG_MODE_UNSPECIFIED: _ClassVar[CragMode]
+    CRAG_MODE_ADAPTIVE: _ClassVar[CragMode]
+    CRAG_MODE_PAPER: _ClassVar[CragMode]
+
+class TcraSemanticMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    TCRA_SEMANTIC_MODE_UNSPECIFIED: _ClassVar[TcraSemanticMode]
+    TCRA_SEMANTIC_MODE_EXACT: _ClassVar[TcraSemanticMode]
+    TCRA_SEMANTIC_MODE_FAST: _ClassVar[TcraSemanticMode]
+
 class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     OUTCOME_UNSPECIFIED: _ClassVar[Outcome]
@@ -39,6 +51,12 @@ class StageOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 FAILURE_POLICY_UNSPECIFIED: FailurePolicy
 FAILURE_POLICY_PASS_THROUGH: FailurePolicy
 FAILURE_POLICY_ERROR: FailurePolicy
+CRAG_MODE_UNSPECIFIED: CragMode
+CRAG_MODE_ADAPTIVE: CragMode
+CRAG_MODE_PAPER: CragMode
+TCRA_SEMANTIC_MODE_UNSPECIFIED: TcraSemanticMode
+TCRA_SEMANTIC_MODE_EXACT: TcraSemanticMode
+TCRA_SEMANTIC_MODE_FAST: TcraSemanticMode
 OUTCOME_UNSPECIFIED: Outcome
 OUTCOME_KEPT_WHOLE: Outcome
 OUTCOME_COMPRESSED: Outcome
@@ -55,16 +73,26 @@ STAGE_OUTCOME_SKIPPED_DEADLINE: StageOutcome
 STAGE_OUTCOME_FAILED: StageOutcome
 
 class Document(_message.Message):
-    __slots__ = ("id", "title", "text", "metadata")
+    __slots__ = ("id", "title", "text", "metadata", "protected_spans")
     ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     TEXT_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
+    PROTECTED_SPANS_FIELD_NUMBER: _ClassVar[int]
     id: str
     title: str
     text: str
     metadata: _struct_pb2.Struct
-    def __init__(self, id: _Optional[str] = ..., title: _Optional[str] = ..., text: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    protected_spans: _containers.RepeatedCompositeFieldContainer[Range]
+    def __init__(self, id: _Optional[str] = ..., title: _Optional[str] = ..., text: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., protected_spans: _Optional[_Iterable[_Union[Range, _Mapping]]] = ...) -> None: ...
+
+class Range(_message.Message):
+    __slots__ = ("start", "end")
+    START_FIELD_NUMBER: _ClassVar[int]
+    END_FIELD_NUMBER: _ClassVar[int]
+    start: int
+    end: int
+    def __init__(self, start: _Optional[int] = ..., end: _Optional[int] = ...) -> None: ...
 
 class Budget(_message.Message):
     __slots__ = ("max_tokens", "rate", "tokenizer")
@@ -83,22 +111,48 @@ class ExitOptions(_message.Message):
     def __init__(self, threshold: _Optional[float] = ...) -> None: ...
 
 class Llmlingua2Options(_message.Message):
-    __slots__ = ("threshold", "min_words")
+    __slots__ = ("threshold", "min_words", "parity")
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     MIN_WORDS_FIELD_NUMBER: _ClassVar[int]
+    PARITY_FIELD_NUMBER: _ClassVar[int]
     threshold: float
     min_words: int
-    def __init__(self, threshold: _Optional[float] = ..., min_words: _Optional[int] = ...) -> None: ...
+    parity: Llmlingua2Parity
+    def __init__(self, threshold: _Optional[float] = ..., min_words: _Optional[int] = ..., parity: _Optional[_Union[Llmlingua2Parity, _Mapping]] = ...) -> None: ...
+
+class Llmlingua2Parity(_message.Message):
+    __slots__ = ("force_tokens", "force_reserve_digit", "drop_consecutive", "chunk_end_tokens", "token_to_word", "use_context_level_filter", "use_token_level_filter", "context_level_rate", "force_context_ids")
+    FORCE_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    FORCE_RESERVE_DIGIT_FIELD_NUMBER: _ClassVar[int]
+    DROP_CONSECUTIVE_FIELD_NUMBER: _ClassVar[int]
+    CHUNK_END_TOKENS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_TO_WORD_FIELD_NUMBER: _ClassVar[int]
+    USE_CONTEXT_LEVEL_FILTER_FIELD_NUMBER: _ClassVar[int]
+    USE_TOKEN_LEVEL_FILTER_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_LEVEL_RATE_FIELD_NUMBER: _ClassVar[int]
+    FORCE_CONTEXT_IDS_FIELD_NUMBER: _ClassVar[int]
+    force_tokens: _containers.RepeatedScalarFieldContainer[str]
+    force_reserve_digit: bool
+    drop_consecutive: bool
+    chunk_end_tokens: _containers.RepeatedScalarFieldContainer[str]
+    token_to_word: str
+    use_context_level_filter: bool
+    use_token_level_filter: bool
+    context_level_rate: float
+    force_context_ids: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, force_tokens: _Optional[_Iterable[str]] = ..., force_reserve_digit: _Optional[bool] = ..., drop_consecutive: _Optional[bool] = ..., chunk_end_tokens: _Optional[_Iterable[str]] = ..., token_to_word: _Optional[str] = ..., use_context_level_filter: _Optional[bool] = ..., use_token_level_filter: _Optional[bool] = ..., context_level_rate: _Optional[float] = ..., force_context_ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class CragOptions(_message.Message):
-    __slots__ = ("clusters", "summarizer", "query_weight")
+    __slots__ = ("clusters", "summarizer", "query_weight", "mode")
     CLUSTERS_FIELD_NUMBER: _ClassVar[int]
     SUMMARIZER_FIELD_NUMBER: _ClassVar[int]
     QUERY_WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
     clusters: int
     summarizer: str
     query_weight: float
-    def __init__(self, clusters: _Optional[int] = ..., summarizer: _Optional[str] = ..., query_weight: _Optional[float] = ...) -> None: ...
+    mode: CragMode
+    def __init__(self, clusters: _Optional[int] = ..., summarizer: _Optional[str] = ..., query_weight: _Optional[float] = ..., mode: _Optional[_Union[CragMode, str]] = ...) -> None: ...
 
 class TcraSummaryOptions(_message.Message):
     __slots__ = ("summarizer",)
@@ -107,10 +161,12 @@ class TcraSummaryOptions(_message.Message):
     def __init__(self, summarizer: _Optional[str] = ...) -> None: ...
 
 class TcraSemanticOptions(_message.Message):
-    __slots__ = ("min_words",)
+    __slots__ = ("min_words", "mode")
     MIN_WORDS_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
     min_words: int
-    def __init__(self, min_words: _Optional[int] = ...) -> None: ...
+    mode: TcraSemanticMode
+    def __init__(self, min_words: _Optional[int] = ..., mode: _Optional[_Union[TcraSemanticMode, str]] = ...) -> None: ...
 
 class Stage(_message.Message):
     __slots__ = ("name", "backend", "rate", "exit", "llmlingua2", "crag", "tcra_summary", "tcra_semantic")
@@ -147,7 +203,7 @@ class IndexQuery(_message.Message):
     def __init__(self, name: _Optional[str] = ..., top_k: _Optional[int] = ...) -> None: ...
 
 class CompressRequest(_message.Message):
-    __slots__ = ("query", "documents", "index", "chain", "stages", "budget", "protected_texts", "failure_policy", "allow_empty")
+    __slots__ = ("query", "documents", "index", "chain", "stages", "budget", "protected_texts", "failure_policy", "allow_empty", "protected_patterns")
     QUERY_FIELD_NUMBER: _ClassVar[int]
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -157,6 +213,7 @@ class CompressRequest(_message.Message):
     PROTECTED_TEXTS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_POLICY_FIELD_NUMBER: _ClassVar[int]
     ALLOW_EMPTY_FIELD_NUMBER: _ClassVar[int]
+    PROTECTED_PATTERNS_FIELD_NUMBER: _ClassVar[int]
     query: str
     documents: _containers.RepeatedCompositeFieldContainer[Document]
     index: IndexQuery
@@ -166,7 +223,8 @@ class CompressRequest(_message.Message):
     protected_texts: _containers.RepeatedScalarFieldContainer[str]
     failure_policy: FailurePolicy
     allow_empty: bool
-    def __init__(self, query: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[Document, _Mapping]]] = ..., index: _Optional[_Union[IndexQuery, _Mapping]] = ..., chain: _Optional[str] = ..., stages: _Optional[_Union[StageList, _Mapping]] = ..., budget: _Optional[_Union[Budget, _Mapping]] = ..., protected_texts: _Optional[_Iterable[str]] = ..., failure_policy: _Optional[_Union[FailurePolicy, str]] = ..., allow_empty: _Optional[bool] = ...) -> None: ...
+    protected_patterns: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, query: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[Document, _Mapping]]] = ..., index: _Optional[_Union[IndexQuery, _Mapping]] = ..., chain: _Optional[str] = ..., stages: _Optional[_Union[StageList, _Mapping]] = ..., budget: _Optional[_Union[Budget, _Mapping]] = ..., protected_texts: _Optional[_Iterable[str]] = ..., failure_policy: _Optional[_Union[FailurePolicy, str]] = ..., allow_empty: _Optional[bool] = ..., protected_patterns: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Span(_message.Message):
     __slots__ = ("start", "end", "score")
@@ -231,7 +289,7 @@ class StageDocument(_message.Message):
     def __init__(self, id: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ...) -> None: ...
 
 class StageReport(_message.Message):
-    __slots__ = ("stage", "backend", "outcome", "detail", "tokens_in", "tokens_out", "queued", "tokenizing", "computing", "elapsed", "documents")
+    __slots__ = ("stage", "backend", "outcome", "detail", "tokens_in", "tokens_out", "queued", "tokenizing", "computing", "elapsed", "documents", "tokens_spent", "tokens_reused")
     STAGE_FIELD_NUMBER: _ClassVar[int]
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
@@ -243,6 +301,8 @@ class StageReport(_message.Message):
     COMPUTING_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_FIELD_NUMBER: _ClassVar[int]
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_SPENT_FIELD_NUMBER: _ClassVar[int]
+    TOKENS_REUSED_FIELD_NUMBER: _ClassVar[int]
     stage: str
     backend: str
     outcome: StageOutcome
@@ -254,10 +314,24 @@ class StageReport(_message.Message):
     computing: _duration_pb2.Duration
     elapsed: _duration_pb2.Duration
     documents: _containers.RepeatedCompositeFieldContainer[StageDocument]
-    def __init__(self, stage: _Optional[str] = ..., backend: _Optional[str] = ..., outcome: _Optional[_Union[StageOutcome, str]] = ..., detail: _Optional[str] = ..., tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., queued: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tokenizing: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., computing: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., documents: _Optional[_Iterable[_Union[StageDocument, _Mapping]]] = ...) -> None: ...
+    tokens_spent: int
+    tokens_reused: int
+    def __init__(self, stage: _Optional[str] = ..., backend: _Optional[str] = ..., outcome: _Optional[_Union[StageOutcome, str]] = ..., detail: _Optional[str] = ..., tokens_in: _Optional[int] = ..., tokens_out: _Optional[int] = ..., queued: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., tokenizing: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., computing: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., documents: _Optional[_Iterable[_Union[StageDocument, _Mapping]]] = ..., tokens_spent: _Optional[int] = ..., tokens_reused: _Optional[int] = ...) -> None: ...
+
+class Ledger(_message.Message):
+    __slots__ = ("saved", "spent", "reused", "net")
+    SAVED_FIELD_NUMBER: _ClassVar[int]
+    SPENT_FIELD_NUMBER: _ClassVar[int]
+    REUSED_FIELD_NUMBER: _ClassVar[int]
+    NET_FIELD_NUMBER: _ClassVar[int]
+    saved: int
+    spent: int
+    reused: int
+    net: int
+    def __init__(self, saved: _Optional[int] = ..., spent: _Optional[int] = ..., reused: _Optional[int] = ..., net: _Optional[int] = ...) -> None: ...
 
 class Totals(_message.Message):
-    __slots__ = ("tokens_before", "tokens_after", "tokenizer", "max_tokens", "within_budget", "tokens_spent", "elapsed")
+    __slots__ = ("tokens_before", "tokens_after", "tokenizer", "max_tokens", "within_budget", "tokens_spent", "elapsed", "ledger")
     TOKENS_BEFORE_FIELD_NUMBER: _ClassVar[int]
     TOKENS_AFTER_FIELD_NUMBER: _ClassVar[int]
     TOKENIZER_FIELD_NUMBER: _ClassVar[int]
@@ -265,6 +339,7 @@ class Totals(_message.Message):
     WITHIN_BUDGET_FIELD_NUMBER: _ClassVar[int]
     TOKENS_SPENT_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_FIELD_NUMBER: _ClassVar[int]
+    LEDGER_FIELD_NUMBER: _ClassVar[int]
     tokens_before: int
     tokens_after: int
     tokenizer: str
@@ -272,7 +347,8 @@ class Totals(_message.Message):
     within_budget: bool
     tokens_spent: int
     elapsed: _duration_pb2.Duration
-    def __init__(self, tokens_before: _Optional[int] = ..., tokens_after: _Optional[int] = ..., tokenizer: _Optional[str] = ..., max_tokens: _Optional[int] = ..., within_budget: _Optional[bool] = ..., tokens_spent: _Optional[int] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
+    ledger: Ledger
+    def __init__(self, tokens_before: _Optional[int] = ..., tokens_after: _Optional[int] = ..., tokenizer: _Optional[str] = ..., max_tokens: _Optional[int] = ..., within_budget: _Optional[bool] = ..., tokens_spent: _Optional[int] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ...) -> None: ...
 
 class CompressResponse(_message.Message):
     __slots__ = ("text", "documents", "summaries", "stages", "totals", "chain")
@@ -381,7 +457,7 @@ class StageInfo(_message.Message):
     def __init__(self, name: _Optional[str] = ..., backends: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_message_bytes", "max_documents", "max_query_chars", "max_document_chars", "max_total_chars", "max_stages", "max_protected_texts")
+    __slots__ = ("max_message_bytes", "max_documents", "max_query_chars", "max_document_chars", "max_total_chars", "max_stages", "max_protected_texts", "max_protected_patterns", "max_pattern_chars", "max_protected_spans")
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
     MAX_DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     MAX_QUERY_CHARS_FIELD_NUMBER: _ClassVar[int]
@@ -389,6 +465,9 @@ class Limits(_message.Message):
     MAX_TOTAL_CHARS_FIELD_NUMBER: _ClassVar[int]
     MAX_STAGES_FIELD_NUMBER: _ClassVar[int]
     MAX_PROTECTED_TEXTS_FIELD_NUMBER: _ClassVar[int]
+    MAX_PROTECTED_PATTERNS_FIELD_NUMBER: _ClassVar[int]
+    MAX_PATTERN_CHARS_FIELD_NUMBER: _ClassVar[int]
+    MAX_PROTECTED_SPANS_FIELD_NUMBER: _ClassVar[int]
     max_message_bytes: int
     max_documents: int
     max_query_chars: int
@@ -396,7 +475,10 @@ class Limits(_message.Message):
     max_total_chars: int
     max_stages: int
     max_protected_texts: int
-    def __init__(self, max_message_bytes: _Optional[int] = ..., max_documents: _Optional[int] = ..., max_query_chars: _Optional[int] = ..., max_document_chars: _Optional[int] = ..., max_total_chars: _Optional[int] = ..., max_stages: _Optional[int] = ..., max_protected_texts: _Optional[int] = ...) -> None: ...
+    max_protected_patterns: int
+    max_pattern_chars: int
+    max_protected_spans: int
+    def __init__(self, max_message_bytes: _Optional[int] = ..., max_documents: _Optional[int] = ..., max_query_chars: _Optional[int] = ..., max_document_chars: _Optional[int] = ..., max_total_chars: _Optional[int] = ..., max_stages: _Optional[int] = ..., max_protected_texts: _Optional[int] = ..., max_protected_patterns: _Optional[int] = ..., max_pattern_chars: _Optional[int] = ..., max_protected_spans: _Optional[int] = ...) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
     __slots__ = ("version", "chains", "stages", "limits", "tokenizers", "summarizers", "indexes", "generates", "device")
