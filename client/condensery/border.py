@@ -76,11 +76,13 @@ def _document_to_pb(message: pb.Document, document: Document, path: str) -> None
     _set(message, "text", document.text, f"{path}.text")
     for number, span in enumerate(document.protected):
         own = f"{path}.protected_spans[{number}]"
-        if not isinstance(span, Sequence) or len(span) != 2:  # noqa: PLR2004 - start and end
-            raise InvalidRequest(own, "must be a start and an end")
-        message.protected_spans.add()
-        _set(message.protected_spans[-1], "start", span[0], f"{own}.start")
-        _set(message.protected_spans[-1], "end", span[1], f"{own}.end")
+        sent = message.protected_spans.add()
+        try:
+            start, end = span
+        except (TypeError, ValueError) as error:
+            raise InvalidRequest(own, "must be a start and an end") from error
+        _set(sent, "start", start, f"{own}.start")
+        _set(sent, "end", end, f"{own}.end")
 
 
 def _stage_to_pb(message: pb.Stage, stage: Stage, path: str) -> None:
@@ -124,7 +126,7 @@ def _enum(enum: Any, name: str, path: str) -> int:  # noqa: ANN401 - the stubs k
     by_name = {each.name.removeprefix(prefix).lower(): each.number for each in enum.values}
     if name.lower() not in by_name:
         raise InvalidRequest(path, f"must be one of {', '.join([*by_name][1:])}; is {name!r}")
-    return by_name[name.lower()]
+    return int(by_name[name.lower()])
 
 
 def _set(message: Message, field: str, value: object, path: str) -> None:

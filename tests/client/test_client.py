@@ -211,6 +211,8 @@ def test_what_does_not_fit_on_the_wire_is_refused_by_its_field(
         ("documents[0].text", [{"id": "a"}]),
         ("documents[0].text", ["a secret \ud800"]),
         ("documents[0].id", [{"id": 7, "text": "a secret"}]),
+        ("documents[0].protected_spans[0]", [{"text": "a secret", "protected": [7]}]),
+        ("documents[0].protected_spans[0].end", [{"text": "a secret", "protected": [(0, "b")]}]),
     ],
 )
 def test_documents_that_are_none_are_refused_by_their_place_and_never_quoted(
