@@ -86,7 +86,8 @@ class Chain:
 
     def _step(self, stage: Compressor, context: Context, budget: Budget, left: int) -> Context:
         work, start = current(), time.perf_counter()
-        before, spent, tokens = work.seconds, work.tokens_spent, budget.count(context.text)
+        before, tokens = work.seconds, budget.count(context.text)
+        spent, reused = work.tokens_spent, work.tokens_reused
         result, outcome, detail = self._run(stage, context, budget, tokens, left)
         report = StageReport(
             stage=stage.name,
@@ -98,6 +99,7 @@ class Chain:
             outcomes=tuple((p.document.id, _state(p, outcome)) for p in result.passages),
             detail=detail,
             tokens_spent=work.tokens_spent - spent,
+            tokens_reused=work.tokens_reused - reused,
         )
         return replace(result, trace=(*result.trace, report))
 

@@ -172,6 +172,8 @@ class StageReport:
     detail: str = ""
     tokens_spent: int = 0
     """What summarizers read and wrote."""
+    tokens_reused: int = 0
+    """What they had read and written earlier, for summaries that were there already."""
 
 
 @dataclass(frozen=True, slots=True)

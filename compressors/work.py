@@ -25,7 +25,7 @@ class Work:
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._queued = self._tokenizing = self._computing = 0.0
-        self._tokens_spent = 0
+        self._tokens_spent = self._tokens_reused = self._summaries_reused = 0
         self._hooks: list[Callable[[], None]] = []
 
     @property
@@ -78,9 +78,23 @@ class Work:
         with self._lock:
             self._tokens_spent += tokens
 
+    def reuse_tokens(self, tokens: int) -> None:
+        """Count a summary that was there already, and the tokens that writing it had taken."""
+        with self._lock:
+            self._tokens_reused += tokens
+            self._summaries_reused += 1
+
     @property
     def tokens_spent(self) -> int:
         return self._tokens_spent
+
+    @property
+    def tokens_reused(self) -> int:
+        return self._tokens_reused
+
+    @property
+    def summaries_reused(self) -> int:
+        return self._summaries_reused
 
     @property
     def seconds(self) -> Seconds:
