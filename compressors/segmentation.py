@@ -8,30 +8,39 @@ minutes; like this any input takes time linear in its length.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from compressors import abbreviations
+from compressors.errors import InvalidInput
 
-_CLOSERS = "\"'”’»›)\\]}」』）】》〉"
+_CLOSERS: Final = "\"'”’»›)\\]}」』）】》〉"
 
 _CANDIDATE: Final = re.compile(
     rf"(?P<full>[。！？｡]+)(?P<shut>[{_CLOSERS}]*)\s*"
-    rf"|(?P<stop>[.!?…؟۔।॥‽]+)(?P<close>(?:[{_CLOSERS}]|\[\d{{1,3}}\]| [»”])*)(?P<gap>\s*)"
+    r"|(?P<stop>[.!?…؟۔।॥‽።။។։]+)"
+    rf"(?P<close>[{_CLOSERS}]*(?:(?:\[\d{{1,3}}\]|[ \u00a0\u202f][»”])[{_CLOSERS}]*)*)(?P<gap>\s*)"
     r"|(?P<line>\n\s*)"
 )
+"""Where a sentence may end: every part takes all that it can, and none has to give any back."""
 _NEW_LINE: Final = re.compile(
     r"(?:[-*•‣▪●◦–—|]|#{1,6}|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)]|[A-Z][\w.'’-]*(?: [\w.'’-]+){0,2}:)\s"
 )
 """How a list item, a heading, a table row or another speaker's turn starts."""
-_WORD_BEFORE: Final = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*$")
-_ORDINAL_BEFORE: Final = re.compile(r"\b(?:der|die|das|dem|den|des|im|am|vom|zum|zur|beim) $")
+_WORD_BEFORE: Final = re.compile(r"[^\W_]+(?:[.'’-][^\W_]+)*\Z")
+_PLAIN_BEFORE: Final = re.compile(r"(?<![^\s(\"'“])[^\W\d_]{2,}\Z")
+_PLAIN_AFTER: Final = re.compile(r"[^\W\d_]+(?=[\s,'’]|\Z)")
+"""Words that are no part of a name of several, a link or an address."""
+_ORDINAL_BEFORE: Final = re.compile(r"\b(?:der|die|das|dem|den|des|im|am|vom|zum|zur|beim) \Z")
 _INITIALS: Final = re.compile(r"[^\W\d_](?:[.-]+[^\W\d_])*")
 _WORD: Final = re.compile(r"[^\W_]+")
 _SPACE: Final = re.compile(r"\s")
 _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 _HIRAGANA: Final = re.compile(r"[\u3040-\u309f]")
+_GOES_ON: Final = frozenset(".,;:/!?…。．，、；：！？")
+"""What no sentence starts with."""
+_DASHES: Final = frozenset("-–—")
 _SHORTEST_WORD: Final = 3
 _LONGEST_ORDINAL: Final = 2
 _LOOK: Final = 24
@@ -45,29 +54,45 @@ class RuleSegmenter:
     max_chars: int = 2000
     """No sentence is longer; one that would be is split, at white space where there is any."""
 
+    def __post_init__(self) -> None:
+        if self.max_chars < 1:
+            raise InvalidInput("max_chars", f"a sentence has a character, not {self.max_chars}")
+
     def spans(self, text: str) -> tuple[tuple[int, int], ...]:
         """Half-open ranges of code points: in order, none empty, together all of ``text``.
 
-        White space after a sentence belongs to it. An empty text has no sentences.
+        White space after a sentence belongs to it, and what a text starts with to the first. An
+        empty text has no sentences.
         """
-        spans: list[tuple[int, int]] = []
-        start = 0
-        for end in _ends(text):
-            if end > start:
-                spans.extend(self._capped(text, start, end))
-                start = end
-        return tuple(spans)
+        return spans_between(text, _ends(text), self.max_chars)
 
-    def _capped(self, text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-        while end - start > self.max_chars:
-            cut = start + self.max_chars
-            spaces = [
-                match.end() for match in _SPACE.finditer(text, start + self.max_chars // 2, cut)
-            ]
-            cut = spaces[-1] if spaces else cut
-            yield start, cut
-            start = cut
-        yield start, end
+
+def spans_between(text: str, ends: Iterable[int], most: int) -> tuple[tuple[int, int], ...]:
+    """The ranges that ascending ``ends`` cut ``text`` into, the end of the text being the last.
+
+    None is longer than ``most`` characters; one that would be is cut at the last white space in
+    the second half of as many, or where there is none behind them. White space alone is no range
+    but where a text has more than ``most`` of it.
+    """
+    spans: list[tuple[int, int]] = []
+    start = 0
+    for end in ends:
+        if end > start and not (start == 0 and text[:end].isspace()):
+            spans.extend(_capped(text, start, end, most) if end - start > most else [(start, end)])
+            start = end
+    if len(text) > start:
+        spans.extend(_capped(text, start, len(text), most))
+    return tuple(spans)
+
+
+def _capped(text: str, start: int, end: int, most: int) -> Iterator[tuple[int, int]]:
+    while end - start > most:
+        cut = start + most
+        for match in _SPACE.finditer(text, start + most // 2, start + most):
+            cut = match.end()
+        yield start, cut
+        start = cut
+    yield start, end
 
 
 def _ends(text: str) -> Iterator[int]:
@@ -76,14 +101,14 @@ def _ends(text: str) -> Iterator[int]:
         if _is_end(text, start, match):
             start = match.end()
             yield start
-    yield len(text)
 
 
 def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
     following = text[match.end() : match.end() + _LOOK]
     if match["full"]:
         # Japanese goes on behind a quotation with a particle: 「…。」と言った.
-        return not (match["shut"] and _HIRAGANA.match(following))
+        quotes = match["shut"] and _HIRAGANA.match(following)
+        return not quotes and following[:1] not in _GOES_ON
     if match["line"]:
         return match["line"].count("\n") > 1 or _NEW_LINE.match(following) is not None
     if match["gap"].count("\n") > 1:
@@ -93,16 +118,32 @@ def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
 
 def _is_stop(text: str, start: int, match: re.Match[str], following: str) -> bool:
     if not match["gap"]:
-        return match["stop"][-1] in "!?" and _CJK.match(following) is not None
-    if following[:1] in set(".,;:/!?…"):
+        return _without_gap(text, match, following)
+    if following[:1] in _GOES_ON:
         return False
     if match["stop"] != "." or match["close"]:
         return _exclamation(match, following)
     return _full_stop(text, start, match, following)
 
 
+def _without_gap(text: str, match: re.Match[str], following: str) -> bool:
+    """Whether only the space is missing: "it rains.The sun", but not "os.Path" or "a.com?B=1"."""
+    if _CJK.match(following):
+        return match["stop"][-1] in "!?"
+    if match["close"] or not following[:1].isupper():
+        return False
+    before = _PLAIN_BEFORE.search(text, max(0, match.start() - _LOOK), match.start())
+    after = _PLAIN_AFTER.match(following)
+    if before is None or after is None or not before[0].islower():
+        return False
+    return match["stop"] != "." or after[0].lower() in abbreviations.FIRST_WORDS
+
+
 def _exclamation(match: re.Match[str], following: str) -> bool:
     """Anything but a bare full stop: all that speaks against it is that the text goes on."""
+    if match["close"][-1:] == ")" and following[:1] in _DASHES:
+        # A remark in brackets is no sentence: Orwell (born 1903 in B.) – a writer.
+        return False
     if not following[:1].islower():
         return True
     return match["stop"][-1] in "!?" and not match["close"]
@@ -112,18 +153,19 @@ def _full_stop(text: str, start: int, match: re.Match[str], following: str) -> b
     before = _WORD_BEFORE.search(text, max(start, match.start() - _LOOK), match.start())
     if before is None:
         return not following[:1].islower()
-    word = before[0].lower()
+    word = before[0]
     if following[:1].islower():
         # Who starts a sentence without a capital may start the next one so.
-        whole = len(word) >= _SHORTEST_WORD and word.isalpha() and not abbreviations.known(word)
+        small = word.lower()
+        whole = len(word) >= _SHORTEST_WORD and word.isalpha() and not abbreviations.known(small)
         return whole and text[start : start + 1].islower()
     next_word = _WORD.match(following)
     after = next_word[0].lower() if next_word else ""
     if word.isdigit():
         return before.start() != start and not _is_ordinal(text, before.start(), word, after)
-    if word in abbreviations.NEVER_LAST or _counts(before[0], following):
+    if abbreviations.never_last(word) or _counts(word, following):
         return False
-    if word in abbreviations.SELDOM_LAST or (_INITIALS.fullmatch(word) and word != "i"):
+    if abbreviations.seldom_last(word) or (_INITIALS.fullmatch(word) and word.lower() != "i"):
         return after in abbreviations.FIRST_WORDS
     return True
 
