@@ -15,6 +15,9 @@ from typing import Final
 from compressors import abbreviations
 from compressors.errors import InvalidInput
 
+MAX_CHARS: Final = 2000
+"""Characters of a sentence at most, where nothing else is said."""
+
 _CLOSERS: Final = "\"'”’»›)\\]}」』）】》〉"
 
 _CANDIDATE: Final = re.compile(
@@ -51,7 +54,7 @@ _LOOK: Final = 24
 class RuleSegmenter:
     """Finds sentences by rules that need neither a model nor the name of the language."""
 
-    max_chars: int = 2000
+    max_chars: int = MAX_CHARS
     """No sentence is longer; one that would be is split, at white space where there is any."""
 
     def __post_init__(self) -> None:
