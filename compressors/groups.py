@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain, count
 
 from compressors.budget import Budget
@@ -18,18 +18,26 @@ from compressors.words import touches
 
 _FLOOR = 24
 """Tokens below which a summary says too little, where the budget goes round."""
+_SMALL = 3
+"""A header may have one of so many parts of the share of its group."""
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
     """Passages by their index in the context, none without text.
 
-    ``name`` becomes the id of the summary; shares of a budget go by ``weight``, at least 1.
+    ``name`` becomes the id of the summary; shares of a budget go by ``weight``, at least 1. A
+    ``header`` is a line above the summary, if its share has room for both. ``copies`` say nothing
+    else than ``passages`` and are not read; the summary stands for them too. Summaries of groups
+    of more ``closeness`` come first.
     """
 
     name: str
     passages: Mapping[int, Passage]
     weight: int
+    header: str = ""
+    copies: Mapping[int, Passage] = field(default_factory=dict)
+    closeness: float = 0.0
 
     @property
     def text(self) -> str:
@@ -40,9 +48,9 @@ class Group:
 class GroupSummaries:
     """Writes a summary for each group, within its share of the budget.
 
-    A group that fits its share passes as it is. One whose summarizer fails, or writes what must
-    not be accepted, keeps its representative sentences. One without a share is dropped. Sentences
-    with protected text stay, and are not summarized.
+    A group that fits its share passes as it is, but for its copies. One whose summarizer fails, or
+    writes what must not be accepted, keeps its representative sentences. One without a share is
+    dropped. Sentences with protected text stay, and are not summarized.
     """
 
     summarizer: Summarizer
@@ -55,15 +63,21 @@ class GroupSummaries:
         sizes = [budget.count(group.text) for group in rest]
         shares = _shares(context, rest, sizes, held, budget)
         short = [number for number in range(len(rest)) if 0 < shares[number] < sizes[number]]
-        tasks = [Task(tuple(rest[number].passages.values()), shares[number]) for number in short]
+        headers = {n: _header(rest[n], shares[n], budget) for n in short}
+        tasks = [
+            Task(tuple(rest[n].passages.values()), shares[n] - budget.count(headers[n]))
+            for n in short
+        ]
         answers = summaries(self.summarizer, self.query, tasks, budget)
         written = dict(zip(short, answers, strict=True))
 
-        done = _Done({}, {})
+        done = _Done({i: p.keeping(()) for group in groups for i, p in group.copies.items()}, ())
         for number, group in enumerate(rest):
             answer = written.get(number)
             if isinstance(answer, Summary):
-                done = done.summarized(group, _opening(context, group, answer))
+                text = _headed(headers[number], answer.text, budget.limited_to(shares[number]))
+                opening = _opening(context, group, replace(answer, text=text))
+                done = done.summarized(group, opening)
             elif isinstance(answer, Refused):
                 context = context.noting(f"summary refused ({answer.reason}), sentences instead")
                 limited = budget.limited_to(shares[number])
@@ -101,17 +115,38 @@ class GroupSummaries:
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """Passages as they are to be, and summaries by the index that they come before."""
+    """Passages as they are to be, and the groups that have summaries."""
 
     passages: dict[int, Passage]
-    openings: dict[int, Passage]
+    openings: tuple[tuple[Group, Passage], ...]
 
     def kept(self, passages: Mapping[int, Passage]) -> _Done:
         return replace(self, passages={**self.passages, **passages})
 
     def summarized(self, group: Group, opening: Passage) -> _Done:
-        gone = {i: replace(p, spans=(), summarized=True) for i, p in group.passages.items()}
-        return _Done({**self.passages, **gone}, {**self.openings, min(group.passages): opening})
+        members = {**group.passages, **group.copies}
+        gone = {i: replace(p, spans=(), summarized=True) for i, p in members.items()}
+        return _Done({**self.passages, **gone}, (*self.openings, (group, opening)))
+
+    def placed(self) -> dict[int, Passage]:
+        """Summaries by the index that they come before.
+
+        The places are those of the first documents of the groups, taken in order of closeness.
+        """
+        places = sorted(min(group.passages) for group, _ in self.openings)
+        by_closeness = sorted(self.openings, key=lambda o: (-o[0].closeness, min(o[0].passages)))
+        return dict(zip(places, (opening for _, opening in by_closeness), strict=True))
+
+
+def _header(group: Group, share: int, budget: Budget) -> str:
+    # What it takes is taken from the summary, so it has to be small beside that.
+    header = f"{group.header}\n" if group.header else ""
+    return header if budget.count(header) * _SMALL <= share else ""
+
+
+def _headed(header: str, text: str, budget: Budget) -> str:
+    # Tokens may merge where the two meet, or not, so what counts is the whole.
+    return whole if budget.fits(whole := header + text) else text
 
 
 def _parted(
@@ -171,7 +206,8 @@ def _opening(context: Context, group: Group, summary: Summary) -> Passage:
     for source in summary.sources:
         behind = by_id[source.document_id].sources if source.document_id in by_id else ()
         sources.update(dict.fromkeys(behind or (source,)))
-    number, total = len(group.passages), sum(bool(p.spans) for p in context.passages)
+    number = len(group.passages) + len(group.copies)
+    total = sum(bool(p.spans) for p in context.passages)
     title = f"{number} of {total} documents"
     metadata = {"documents": number, "of": total}
     taken = {passage.document.id for passage in context.passages}
@@ -186,9 +222,10 @@ def _free(name: str, taken: set[str]) -> str:
 
 def _assembled(context: Context, done: _Done, held: Mapping[int, Passage]) -> Context:
     passages: list[Passage] = []
+    openings = done.placed()
     for index, passage in enumerate(context.passages):
-        if index in done.openings:
-            passages.append(done.openings[index])
+        if index in openings:
+            passages.append(openings[index])
         passages.append(_merged(done.passages.get(index), held.get(index)) or passage)
     return replace(context, passages=tuple(passages))
 

@@ -181,7 +181,7 @@ class Context:
     """What goes into every stage and what comes out.
 
     ``passages`` holds every document of the request in its order, kept or not, and the summaries
-    that stages wrote, each before the first document that it stands for.
+    that stages wrote, in the places before the first documents that they stand for.
     """
 
     query: str

@@ -1,14 +1,13 @@
-"""Put vectors into groups: spherical k-means, the same for the same rows in any order."""
+"""Put vectors into groups by k-means, the same for the same rows in any order."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from compressors.errors import InvalidInput
 from compressors.vectors import unit_rows
-from compressors.work import current
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,7 +21,8 @@ _FEWEST = 4
 _USUAL: Final = 4
 """Clusters where none are searched for; what is said of the paper's own choice."""
 _CROWD = 8
-_SWEEP_SECONDS = 0.2
+_SAME: Final = 1 - 1e-6
+"""Cosine above which two rows are one text."""
 _SMALLEST = 1e-6
 
 
@@ -33,8 +33,8 @@ class SphericalKMeans:
     Rows closer than ``duplicate`` (cosine) count as one, so copies neither pull a centroid nor
     make a cluster of their own. With ``clusters=None`` the number of clusters, up to
     ``max_clusters``, is the one of the best mean silhouette; if that is below
-    ``min_silhouette`` there is one cluster. Above ``max_sweep`` distinct rows, or with almost no
-    time left, there are four. Three rows or fewer are one cluster unless a number is given.
+    ``min_silhouette`` there is one cluster. Above ``max_sweep`` distinct rows there are four.
+    Three rows or fewer are one cluster unless a number is given.
 
     Without a number, rows far from all others are set apart first, each in a cluster of its own:
     k-means would lay them to the nearest crowd, where what a single document says is lost.
@@ -59,18 +59,10 @@ class SphericalKMeans:
 
     def labels(self, vectors: Vectors, clusters: int | None) -> Sequence[int]:
         """Labels 0 … k-1 by first row. Raises ``ModelFailure`` for zero rows and NaN."""
-        import numpy as np
-
-        if clusters is not None and clusters < 1:
-            raise InvalidInput("crag.clusters", f"must be at least 1, is {clusters}")
-        rows = unit_rows(np.asarray(vectors), len(vectors)) if len(vectors) else vectors
+        rows = _checked(vectors, clusters)
         if len(rows) <= 1 or (clusters is None and len(rows) < _FEWEST):
             return [0] * len(rows)
-        order = canonical_order(rows)
-        leaders, follows = _merged(rows[order], self.duplicate)
-        labels = np.empty(len(rows), dtype=np.int64)
-        labels[order] = self._partition(rows[order][leaders], clusters)[follows]
-        return numbered_by_first(labels.tolist())
+        return _in_any_order(rows, self.duplicate, lambda own: self._partition(own, clusters))
 
     def _partition(self, points: Vectors, clusters: int | None) -> Labels:
         import numpy as np
@@ -88,8 +80,7 @@ class SphericalKMeans:
     def _searched(self, points: Vectors, most: int) -> Labels:
         if len(points) < _FEWEST:
             return k_means(points, 1)
-        left = current().remaining
-        if len(points) > self.max_sweep or (left is not None and left < _SWEEP_SECONDS):
+        if len(points) > self.max_sweep:
             return k_means(points, min(_USUAL, most))
         distances = 1.0 - points @ points.T
         best, best_value = k_means(points, 1), self.min_silhouette
@@ -100,6 +91,45 @@ class SphericalKMeans:
             if value > best_value or (k == 2 and value == best_value):  # noqa: PLR2004
                 best, best_value = labels, value
         return best
+
+
+@dataclass(frozen=True, slots=True)
+class EuclideanKMeans:
+    """A ``Clusterer``: plain k-means on the vectors, four clusters if no number is given.
+
+    What the CRAG paper names, without its settings, which are not known. Equal rows count as one.
+    The start and the order are those of ``SphericalKMeans``, so there is no seed here either.
+    """
+
+    def labels(self, vectors: Vectors, clusters: int | None) -> Sequence[int]:
+        """Labels 0 … k-1 by first row. Raises ``ModelFailure`` for zero rows and NaN."""
+        rows = _checked(vectors, clusters)
+        if len(rows) <= 1:
+            return [0] * len(rows)
+        k = clusters or _USUAL
+        return _in_any_order(
+            rows, _SAME, lambda own: k_means(own, min(k, len(own)), spherical=False)
+        )
+
+
+def _checked(vectors: Vectors, clusters: int | None) -> Vectors:
+    import numpy as np
+
+    if clusters is not None and clusters < 1:
+        raise InvalidInput("crag.clusters", f"must be at least 1, is {clusters}")
+    return unit_rows(np.asarray(vectors), len(vectors)) if len(vectors) else vectors
+
+
+def _in_any_order(
+    rows: Vectors, duplicate: float, partition: Callable[[Vectors], Labels]
+) -> list[int]:
+    import numpy as np
+
+    order = canonical_order(rows)
+    leaders, follows = _merged(rows[order], duplicate)
+    labels = np.empty(len(rows), dtype=np.int64)
+    labels[order] = partition(rows[order][leaders])[follows]
+    return numbered_by_first(labels.tolist())
 
 
 def isolated(points: Vectors, most: int) -> list[int]:
@@ -158,7 +188,7 @@ def centred(rows: Vectors) -> Vectors:
     return np.asarray(np.where(norms > _SMALLEST, moved / np.maximum(norms, _SMALLEST), rows))
 
 
-def k_means(points: Vectors, k: int) -> Labels:
+def k_means(points: Vectors, k: int, *, spherical: bool = True) -> Labels:
     """A label for each of the unit rows, which are distinct and in canonical order; k at most."""
     import faiss
     import numpy as np
@@ -173,7 +203,7 @@ def k_means(points: Vectors, k: int) -> Labels:
         points.shape[1],
         k,
         niter=25,
-        spherical=True,
+        spherical=spherical,
         seed=42,
         min_points_per_centroid=1,
         max_points_per_centroid=10**7,

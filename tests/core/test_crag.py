@@ -141,7 +141,7 @@ def test_every_cluster_keeps_a_sentence_if_the_budget_allows(n: int) -> None:
 def test_says_how_many_clusters_had_no_room() -> None:
     result = crag().compress(context("q", *reviews(20)), budget(4))
 
-    assert result.notes[-1] == "no room for 2 clusters"
+    assert re.fullmatch(r"no room for cluster \d, \d", result.notes[-1])
 
 
 def test_a_representative_outranks_all_others_by_its_score_too() -> None:
@@ -149,7 +149,7 @@ def test_a_representative_outranks_all_others_by_its_score_too() -> None:
     result = crag().compress(context("q", *reviews(20)), budget(90))
     scores = sorted((s.score for p in result.passages for s in p.spans), reverse=True)
 
-    assert min(scores[:4]) >= 0.5 >= max(scores[4:])
+    assert min(scores[:4]) >= 2 / 3 >= max(scores[4:])
 
 
 def test_without_a_budget_half_of_the_tokens_stay() -> None:
@@ -258,7 +258,10 @@ def test_one_summary_stands_for_each_cluster() -> None:
     assert all(outcome_of(p) is Outcome.SUMMARIZED for p in result.originals)
     assert [p.document.metadata["documents"] for p in result.summaries] == [3, 3, 2, 2]
     assert {p.document.metadata["of"] for p in result.summaries} == {10}
-    assert result.text.splitlines()[0] == "breakfast tasted great. the cook"
+    assert result.text.splitlines()[:2] == [
+        "3 of 10 documents:",
+        "breakfast tasted great. the cook",
+    ]
     assert {s.document_id for s in result.summaries[0].document.sources} == {"1", "5", "9"}
 
 
@@ -397,7 +400,9 @@ def test_every_sentence_of_an_extractive_summary_stands_in_its_source() -> None:
     assert len(result.summaries) == 4
     for summary in result.summaries:
         slices = [texts[s.document_id][s.start : s.end] for s in summary.document.sources]
-        assert re.sub(r"\s+", " ", summary.text) == " ".join(slices)
+        header, _, text = summary.text.partition("\n")
+        assert header == "3 of 12 documents:"
+        assert re.sub(r"\s+", " ", text) == " ".join(slices)
 
 
 def test_summaries_are_written_at_once() -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from compressors.errors import InvalidInput, ModelFailure
 from compressors.work import Work
 from retrieval.clustering import (
+    EuclideanKMeans,
     SphericalKMeans,
     canonical_order,
     farthest_first,
@@ -185,15 +186,63 @@ def test_refuses_less_than_one_cluster() -> None:
         SphericalKMeans().labels(planted(2, 4), 0)
 
 
-def test_does_not_search_for_a_number_without_time_or_with_too_many_rows() -> None:
+def test_does_not_search_for_a_number_with_too_many_rows() -> None:
+    vectors = planted(6, 5)
+
+    large = SphericalKMeans(max_sweep=20).labels(vectors, None)
+
+    assert len(set(large)) == 4
+    assert len(set(SphericalKMeans().labels(vectors, None))) == 6
+
+
+def test_makes_nothing_of_the_time_that_is_left() -> None:
     vectors = planted(6, 5)
 
     with Work(deadline=time.monotonic() + 0.1).active():
         hurried = SphericalKMeans().labels(vectors, None)
-    large = SphericalKMeans(max_sweep=20).labels(vectors, None)
 
-    assert len(set(hurried)) == len(set(large)) == 4
-    assert len(set(SphericalKMeans().labels(vectors, None))) == 6
+    assert hurried == SphericalKMeans().labels(vectors, None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 40), st.integers(1, 8) | st.none())
+def test_the_papers_k_means_makes_a_partition_in_any_order(
+    seed: int, n: int, clusters: int | None
+) -> None:
+    vectors = planted(1, n, noise=1.0, seed=seed, dimension=8)
+    order = np.random.default_rng(seed).permutation(n)
+
+    straight = EuclideanKMeans().labels(vectors, clusters)
+    shuffled = EuclideanKMeans().labels(vectors[order], clusters)
+
+    assert as_sets(straight, range(n)) == as_sets(shuffled, order.tolist())
+    assert list(dict.fromkeys(straight)) == list(range(max(straight) + 1))
+    assert max(straight) + 1 <= min(clusters or 4, n)
+
+
+def test_the_papers_k_means_finds_four_topics_and_counts_equal_rows_once() -> None:
+    vectors = planted(4, 6)
+    copied = np.concatenate([vectors, np.repeat(vectors[:1], 20, axis=0)])
+
+    assert EuclideanKMeans().labels(vectors, None) == [
+        topic for topic in range(4) for _ in "123456"
+    ]
+    assert set(EuclideanKMeans().labels(copied, None)[24:]) == {0}
+    assert set(EuclideanKMeans().labels(copied[24:], 3)) == {0}
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_the_papers_k_means_is_that_of_the_textbook(seed: int) -> None:
+    vectors = planted(4, 10, noise=0.1, seed=seed)
+    points = vectors[canonical_order(vectors)]
+    centroids = points[farthest_first(points, 4)]
+    for _ in range(25):
+        nearest = ((points[:, None] - centroids[None]) ** 2).sum(axis=2).argmin(axis=1)
+        centroids = np.stack([points[nearest == label].mean(axis=0) for label in range(4)])
+
+    labels = EuclideanKMeans().labels(points, 4)
+
+    assert labels == numbered_by_first(nearest.tolist())
 
 
 def test_takes_less_than_50_ms_of_a_core_for_100_rows() -> None:
