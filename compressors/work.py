@@ -26,6 +26,7 @@ class Work:
         self._lock = threading.Lock()
         self._queued = self._tokenizing = self._computing = 0.0
         self._tokens_spent = self._tokens_reused = self._summaries_reused = 0
+        self._notes: list[str] = []
         self._hooks: list[Callable[[], None]] = []
 
     @property
@@ -95,6 +96,17 @@ class Work:
     @property
     def summaries_reused(self) -> int:
         return self._summaries_reused
+
+    def note(self, text: str) -> None:
+        """Add something that the caller should know of; never a text of the request."""
+        with self._lock:
+            self._notes.append(text)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was noted so far, in order."""
+        with self._lock:
+            return tuple(self._notes)
 
     @property
     def seconds(self) -> Seconds:

@@ -7,116 +7,43 @@ any other causal language model.
 from __future__ import annotations
 
 import logging
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
-from compressors.errors import ModelFailure, Unavailable
-from compressors.models.batches import SmallBatches, padded
-from compressors.models.exit_prompt import END, START, PromptTokenizer, sentences_of
-from compressors.models.exit_rows import Rows
+from compressors.errors import Unavailable
+from compressors.models.batches import SmallBatches
+from compressors.models.exit_forward import Answer
+from compressors.models.exit_overflow import Overflow
+from compressors.models.exit_prompt import END, START, PromptTokenizer
+from compressors.models.exit_rows import Asked, Rows
+from compressors.models.exit_sharing import forward_of
 from compressors.models.loading import Placement, freeze, longest_input, named, pretrained
 from compressors.models.vocabulary import Vocabulary
-from compressors.protocols import Encoded, Forward, Pieces
+from compressors.protocols import Forward, Pieces
+from compressors.work import current
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from transformers import PreTrainedModel
 
 MAX_TOKENS: Final = 4096
-"""A document that makes longer prompts is read in windows, even if the model could read more."""
-_TOKENS_AT_ONCE: Final = 2**18
+"""A document that makes longer prompts overflows, even if the model could read more."""
+_TOKENS_AT_ONCE: Final = 2**16
 _LEAST_MASS: Final = 0.5
+_NOTES: Final = {
+    Overflow.WINDOW: "{} of {} sentences read in a window of their document",
+    Overflow.HEAD_TAIL: "{} of {} sentences read in the head and the tail of their document",
+}
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The logits of Yes and No behind a prompt.
-
-    ``mass`` is the probability that the next token is either, in [0, 1]; it is measured for the
-    first row of a batch only.
-    """
-
-    yes: float
-    no: float
-    mass: float | None = None
-
-    @property
-    def score(self) -> float:
-        """The probability of Yes among the two, in [0, 1]; not a number if a logit is none."""
-        difference = self.yes - self.no
-        if difference < 0:
-            power = math.exp(difference)
-            return power / (1.0 + power)
-        return 1.0 / (1.0 + math.exp(-difference))
-
-
-class YesOrNo:
-    """A ``Forward``: the ``Answer`` of a causal language model to each row.
-
-    Rows are padded at the right, where a causal model does not look. Of the head, only the two
-    rows of Yes and No are used, and all of it at one position a batch, to measure the mass.
-    """
-
-    def __init__(self, model: PreTrainedModel, answers: tuple[int, int], padding: int) -> None:
-        self._body = model.base_model
-        self._config = model.config.get_text_config()
-        self._answers = answers
-        self._padding = padding
-        self._device = str(model.device)
-        head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call] # transformers'
-        if head is None:
-            raise Unavailable(f"a {type(model).__name__} has no head")
-        self._head: Tensor = head.weight
-        self._two = head.weight[list(answers)].float()
-        bias = getattr(head, "bias", None)
-        self._bias = None if bias is None else bias.float()
-
-    def __call__(self, batch: Sequence[Encoded]) -> Sequence[Answer]:
-        import torch
-
-        ids, mask = padded(batch, self._padding, self._device)
-        with torch.inference_mode():
-            output = self._body(input_ids=ids, attention_mask=mask, use_cache=False)
-            last = mask.sum(1) - 1
-            rows = torch.arange(len(batch), device=last.device)
-            states = output.last_hidden_state[rows, last]
-            two = states.float() @ self._two.T
-            if self._bias is not None:
-                two = two + self._bias[list(self._answers)]
-            logits = self._shaped(two).tolist()
-            mass = self._mass(states[0])
-        answers = [Answer(yes, no) for yes, no in logits]
-        return [replace(answers[0], mass=mass), *answers[1:]]
-
-    def _mass(self, state: Tensor) -> float:
-        every = (self._head @ state.to(self._head.dtype)).float()
-        if self._bias is not None:
-            every = every + self._bias
-        return mass_of(self._shaped(every), self._answers)
-
-    def _shaped(self, logits: Tensor) -> Tensor:
-        # What some families do to logits behind the head: Granite, Cohere, Gemma 2 and 3.
-        config = self._config
-        logits = logits / (getattr(config, "logits_scaling", None) or 1.0)
-        logits = logits * (getattr(config, "logit_scale", None) or 1.0)
-        cap = getattr(config, "final_logit_softcapping", None)
-        return logits if cap is None else (logits / cap).tanh() * cap
-
-
-def mass_of(logits: Tensor, answers: tuple[int, int]) -> float:
-    """The probability, in [0, 1], that one of two ids is next; ``logits`` is ``[vocabulary]``."""
-    own = logits[list(answers)].logsumexp(0)
-    return float((own - logits.logsumexp(0)).exp())
 
 
 class CausalLmScorer:
     """A ``SentenceScorer``: one prompt for each sentence, score = sigmoid(yes - no).
 
-    Blank sentences score 0. Thread-safe.
+    What the prompts of a document share is read once. Blank sentences score 0. Sentences that are
+    not read in their whole document are noted in the request's ``Work``. Thread-safe.
     """
 
     backend: Final = "causal-lm"
@@ -124,7 +51,7 @@ class CausalLmScorer:
     def __init__(self, forward: Forward, rows: Rows) -> None:
         self._forward = forward
         self._rows = rows
-        self._warned = False
+        self._warned = threading.Event()
 
     @classmethod
     def load(
@@ -151,46 +78,51 @@ class CausalLmScorer:
             loaded = _adapted(loaded, adapter)
         prompts = PromptTokenizer(vocabulary)
         answers = (_one_token(prompts, "Yes", model), _one_token(prompts, "No", model))
-        forward = YesOrNo(loaded, answers, vocabulary.padding)
-        _check_head(forward, loaded, answers, model)
         limits = (longest_input(loaded), vocabulary.limit, max_tokens)
         longest = min(limit for limit in limits if limit is not None)
-        return cls(wrap(forward), Rows(prompts, longest))
+        forward = forward_of(loaded, answers, vocabulary.padding, name=model, longest=longest)
+        return cls(wrap(forward), Rows(prompts, longest, shared=forward.shares))
 
-    @property
-    def windowed(self) -> int:
-        """How many prompts so far showed only a window of their document."""
-        return self._rows.windowed
+    def overflowing(self, overflow: Overflow) -> CausalLmScorer:
+        """The same model, with this policy for documents that are too long."""
+        return CausalLmScorer(self._forward, replace(self._rows, overflow=overflow))
 
     def score(self, query: str, documents: Sequence[Pieces]) -> Sequence[Sequence[float]]:
-        scores: list[float] = []
-        waiting: list[Encoded] = []
-        tokens = 0
-        for document in documents:
-            for row in self._rows.of(query, document):
-                waiting.append(row)
-                tokens += len(row)
-                # A long document makes many long prompts: never hold all of them.
+        scores = [[0.0] * len(document.ranges) for document in documents]
+        waiting: list[tuple[int, Asked]] = []
+        tokens = cut = 0
+        for number, document in enumerate(documents):
+            for asked in self._rows.of(query, document):
+                waiting.append((number, asked))
+                tokens += len(asked.row)
+                cut += len(asked.places) if asked.cut else 0
+                # Never hold all rows of a request with many long documents.
                 if tokens >= _TOKENS_AT_ONCE:
-                    scores += self._scores(waiting)
+                    self._fill(scores, waiting)
                     waiting, tokens = [], 0
-        scores += self._scores(waiting)
-        left = iter(scores)
-        return [[next(left) if s else 0.0 for s in sentences_of(d)] for d in documents]
+        self._fill(scores, waiting)
+        if cut:
+            current().note(_NOTES[self._rows.overflow].format(cut, sum(map(len, scores))))
+        return scores
 
-    def _scores(self, rows: Sequence[Encoded]) -> list[float]:
-        if not rows:
-            return []
-        answers: Sequence[Answer] = self._forward(rows)
-        masses = [answer.mass for answer in answers if answer.mass is not None]
-        if not self._warned and masses and min(masses) < _LEAST_MASS:
-            self._warned = True
+    def _fill(self, scores: list[list[float]], waiting: Sequence[tuple[int, Asked]]) -> None:
+        if not waiting:
+            return
+        rows: Sequence[Sequence[Answer]] = self._forward([asked.row for _, asked in waiting])
+        for (number, asked), answers in zip(waiting, rows, strict=True):
+            for place, answer in zip(asked.places, answers, strict=True):
+                scores[number][place] = answer.score
+        self._check_mass(answer.mass for answers in rows for answer in answers)
+
+    def _check_mass(self, masses: Iterable[float | None]) -> None:
+        least = min((mass for mass in masses if mass is not None), default=1.0)
+        if least < _LEAST_MASS and not self._warned.is_set():
+            self._warned.set()
             _log.warning(
                 "the model says Yes or No with a probability of only %.3f: scores are not "
                 "calibrated; is the adapter missing, or the prompt not the one it was trained on?",
-                min(masses),
+                least,
             )
-        return [answer.score for answer in answers]
 
 
 def _one_token(prompts: PromptTokenizer, word: str, model: str) -> int:
@@ -224,22 +156,3 @@ def _safe(adapter: str) -> str:
         if not (folder / file).is_file():
             raise Unavailable(f"adapter {adapter} has no {file}")
     return str(folder)
-
-
-def _check_head(
-    forward: YesOrNo, model: PreTrainedModel, answers: tuple[int, int], name: str
-) -> None:
-    # Two rows of the head must say what the whole model says; some families scale their logits.
-    import torch
-
-    row = Encoded((answers[0], answers[1], answers[0]))
-    found = forward([row])[0]
-    with torch.inference_mode():
-        ids = torch.tensor([row.ids], device=model.device)
-        wanted = model(input_ids=ids, use_cache=False).logits[0, -1, list(answers)].tolist()
-    if not all(math.isfinite(logit) for logit in wanted):
-        raise ModelFailure(f"model {name} gives logits that are not finite")
-    tolerance = 1e-3 if model.dtype == torch.float32 else 5e-2
-    for own, whole in zip((found.yes, found.no), wanted, strict=True):
-        if abs(own - whole) > tolerance * max(1.0, abs(whole)):
-            raise Unavailable(f"model {name} cannot serve EXIT: its head is of an unknown kind")

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Final
 
 from compressors.models.tokenization import ThreadTokenizers, Tokens
 from compressors.models.vocabulary import Vocabulary
-from compressors.protocols import Encoded, Pieces
+from compressors.protocols import Pieces
 from compressors.work import current
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from tokenizers import Tokenizer
 
 START, END = "<start_of_turn>", "<end_of_turn>"
@@ -70,15 +72,23 @@ class PromptTokenizer:
         own = self._tokenizers.own
         self._ids = {own.token_to_id(text): known[marker] for marker, text in stand_ins.items()}
 
-    def encode(self, prompts: Sequence[Prompt]) -> list[Encoded]:
+    def encode(self, prompts: Sequence[Prompt]) -> list[NDArray[np.int64]]:
+        """The ids of each prompt, ``[tokens]``."""
         texts = [prompt.text(self._start, self._end) for prompt in prompts]
-        prefix, plain, ids = self._vocabulary.prefix, self._vocabulary.plain, self._ids
         with current().tokenizing():
             encodings = self._tokenizers.own.encode_batch_fast(texts, add_special_tokens=False)
-            return [
-                Encoded((*prefix, *(ids.get(token, token) for token in plain(encoding.ids))))
-                for encoding in encodings
-            ]
+            return [self._read(encoding.ids) for encoding in encodings]
+
+    def _read(self, found: Sequence[int]) -> NDArray[np.int64]:
+        import numpy as np
+
+        ids = np.array(found, dtype=np.int64)
+        unknown, controls = self._vocabulary.unknown, self._vocabulary.controls
+        if unknown is not None:
+            ids[np.isin(ids, list(controls))] = unknown
+        for stand_in, marker in self._ids.items():
+            ids[ids == stand_in] = marker
+        return np.concatenate((np.array(self._vocabulary.prefix, dtype=np.int64), ids))
 
     def tokens(self, text: str) -> Tokens:
         """The tokens of a text of the user."""

@@ -1,136 +1,142 @@
-"""A row of token ids for every sentence of a document, however long the document is."""
+"""Rows of token ids for all sentences of a document, however long the document is."""
 
 from __future__ import annotations
 
-import logging
-import threading
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from compressors.errors import InvalidInput, ModelFailure
+from compressors.models.exit_branches import Branched, Shared
+from compressors.models.exit_overflow import Contexts, Overflow, contexts
 from compressors.models.exit_prompt import Prompt, PromptTokenizer, context_of, sentences_of
-from compressors.models.tokenization import Tokens
-from compressors.protocols import Encoded, Pieces
+from compressors.protocols import Pieces
 from compressors.work import current
 
 _SLACK: Final = 16
 """Tokens that texts may have more together than apart."""
 _AT_ONCE: Final = 32
+_ROW: Final = 16_384
+"""A row of so many tokens gets no more branches: nobody waits for a thousand sentences at once."""
+_STEPS: Final = 32
+"""Lengths of sentences that are told apart where a context is cut to the room that they leave."""
 
-_log = logging.getLogger(__name__)
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A row, and the ranges of the document that its branches ask about, in their order."""
+
+    places: tuple[int, ...]
+    row: Branched
+    cut: bool = False
+    """Whether the row shows only a part of the document."""
 
 
+@dataclass(frozen=True, slots=True)
 class Rows:
-    """Makes prompts of at most ``max_tokens`` tokens.
+    """Makes prompts of at most ``max_tokens`` tokens, those with one context as one row.
 
-    Where a document is too long, a sentence is read in a window of it that has the sentence in
-    its middle, after the title; sentence and query are never cut.
+    Where a document is too long, ``overflow`` says what its sentences are read in; sentence and
+    query are never cut. With ``shared`` false every prompt is a row of its own.
     """
 
-    def __init__(self, tokenizer: PromptTokenizer, max_tokens: int) -> None:
-        self._tokenizer = tokenizer
-        self._max_tokens = max_tokens
-        self._lock = threading.Lock()
-        self._windowed = 0
+    tokenizer: PromptTokenizer
+    max_tokens: int
+    overflow: Overflow = Overflow.WINDOW
+    shared: bool = True
 
-    @property
-    def windowed(self) -> int:
-        """How many prompts so far showed only a window of their document."""
-        return self._windowed
+    def of(self, query: str, document: Pieces) -> Iterator[Asked]:
+        """Rows for all sentences that are not blank, those read in the whole document first.
 
-    def of(self, query: str, document: Pieces) -> Iterator[Encoded]:
-        """One row for each sentence that is not blank, in order.
-
-        Raises ``InvalidInput`` where the query, ``ModelFailure`` where a sentence does not fit.
+        Raises ``InvalidInput`` where the query does not fit, or the document where that is
+        refused; ``ModelFailure`` where a sentence does not.
         """
+        texts = sentences_of(document)
+        bare = self._lengths(query, texts)
         context = context_of(document.title, document.text)
-        room = self._max_tokens - _SLACK - len(self._tokenizer.tokens(context))
-        window: _Window | None = None
-        windowed = 0
-        places = [place for place, text in enumerate(sentences_of(document)) if text]
+        room = self.max_tokens - _SLACK - len(self.tokenizer.tokens(context))
+        whole = [place for place, size in bare.items() if size <= room]
+        for places, row in self._joined(query, context, texts, whole):
+            yield Asked(places, row)
+        tight = {place: size for place, size in bare.items() if size > room}
+        if tight:
+            found = contexts(self.overflow, self.tokenizer, document)
+            for places, row in self._tight(query, found, texts, tight):
+                yield Asked(places, row, cut=True)
+
+    def _lengths(self, query: str, texts: Sequence[str]) -> dict[int, int]:
+        """The tokens of each prompt without a context, by the place of its sentence."""
+        places = [place for place, text in enumerate(texts) if text]
+        rows = self.tokenizer.encode([Prompt(query, "", texts[place]) for place in places])
+        return {place: len(row) for place, row in zip(places, rows, strict=True)}
+
+    def _joined(
+        self, query: str, context: str, texts: Sequence[str], places: Sequence[int]
+    ) -> Iterator[tuple[tuple[int, ...], Branched]]:
+        asked: list[int] = []
+        shared: Shared | None = None
         for first in range(0, len(places), _AT_ONCE):
             current().check()
             some = places[first : first + _AT_ONCE]
-            sentences = [sentence_at(document, place) for place in some]
-            bare = self._lengths(query, sentences)
-            fitting = [text for text, size in zip(sentences, bare, strict=True) if size <= room]
-            whole = iter(self._tokenizer.encode([Prompt(query, context, s) for s in fitting]))
-            for place, size in zip(some, bare, strict=True):
-                if size <= room:
-                    yield next(whole)
-                    continue
-                windowed += 1
-                window = window or _Window(self._tokenizer, query, document, self._max_tokens)
-                yield window.row(place, size)
-        self._note(windowed, len(places))
+            prompts = self.tokenizer.encode(
+                [Prompt(query, context, texts[place]) for place in some]
+            )
+            for place, prompt in zip(some, prompts, strict=True):
+                if shared is not None and (not self.shared or len(shared) >= _ROW):
+                    yield tuple(asked), shared.row
+                    asked, shared = [], None
+                asked.append(place)
+                if shared is None:
+                    shared = Shared(prompt)
+                else:
+                    shared.add(prompt)
+        if shared is not None:
+            yield tuple(asked), shared.row
 
-    def _lengths(self, query: str, sentences: list[str]) -> list[int]:
-        rows = self._tokenizer.encode([Prompt(query, "", sentence) for sentence in sentences])
-        return [len(row) for row in rows]
+    def _tight(
+        self, query: str, found: Contexts, texts: Sequence[str], bare: dict[int, int]
+    ) -> Iterator[tuple[tuple[int, ...], Branched]]:
+        """The same for sentences whose context has to be cut to what room they leave."""
+        rooms = {place: self._room(size) for place, size in bare.items()}
+        while rooms:
+            groups: dict[str, list[int]] = defaultdict(list)
+            for place, room in rooms.items():
+                if room < 0:
+                    raise self._refusal(query, bare[place])
+                groups[found.at(place, room)].append(place)
+            longer: dict[int, int] = {}
+            for context, places in groups.items():
+                for asked, row in self._joined(query, context, texts, places):
+                    over = self._over(asked, row)
+                    longer |= {place: rooms[place] - tokens for place, tokens in over.items()}
+                    if len(over) < len(asked):
+                        yield _without(asked, row, over)
+            rooms = longer
 
-    def _note(self, windowed: int, sentences: int) -> None:
-        if not windowed:
-            return
-        with self._lock:
-            self._windowed += windowed
-        _log.info(
-            "a document does not fit into %d tokens: %d of %d sentences are read in a window of it",
-            self._max_tokens,
-            windowed,
-            sentences,
-        )
+    def _room(self, bare: int) -> int:
+        # Rounded, so that sentences of nearly the same length have the same context.
+        step = max(1, self.max_tokens // _STEPS)
+        room = self.max_tokens - _SLACK - -(-bare // step) * step
+        return room if room > 0 else self.max_tokens - bare
 
+    def _over(self, places: Sequence[int], row: Branched) -> dict[int, int]:
+        """By how many tokens prompts are too long, by place."""
+        room = self.max_tokens - len(row.ids)
+        sizes = zip(places, map(len, row.branches), strict=True)
+        return {place: size - room for place, size in sizes if size > room}
 
-def sentence_at(document: Pieces, place: int) -> str:
-    start, end = document.ranges[place]
-    return document.text[start:end].strip()
-
-
-class _Window:
-    """Rows for the sentences of one document that is too long."""
-
-    def __init__(
-        self, tokenizer: PromptTokenizer, query: str, document: Pieces, max_tokens: int
-    ) -> None:
-        self._tokenizer = tokenizer
-        self._query = query
-        self._document = document
-        self._max_tokens = max_tokens
-        self._tokens = tokenizer.tokens(document.text)
-        self._title = len(tokenizer.tokens(f"{document.title.strip()}\n"))
-
-    def row(self, place: int, bare: int) -> Encoded:
-        """The prompt of the range at ``place``, which takes ``bare`` tokens without a context."""
-        sentence = sentence_at(self._document, place)
-        room = self._max_tokens - bare
-        # Better a few words around the sentence than a title that leaves no place for them.
-        title = self._document.title if room > 2 * self._title else ""
-        room -= self._title if title else 0
-        while room >= 0:
-            start, end = centred(self._tokens, self._document.ranges[place], room)
-            context = context_of(title, self._document.text[start:end])
-            row = self._tokenizer.encode([Prompt(self._query, context, sentence)])[0]
-            if len(row) <= self._max_tokens:
-                return row
-            room -= max(1, len(row) - self._max_tokens)
-        raise self._refusal(bare)
-
-    def _refusal(self, bare: int) -> InvalidInput | ModelFailure:
-        question = len(self._tokenizer.encode([Prompt(self._query, "", "")])[0])
-        if question > self._max_tokens // 2:
-            problem = f"with the prompt it has {question} of {self._max_tokens} tokens"
+    def _refusal(self, query: str, bare: int) -> InvalidInput | ModelFailure:
+        question = len(self.tokenizer.encode([Prompt(query, "", "")])[0])
+        if question > self.max_tokens // 2:
+            problem = f"with the prompt it has {question} of {self.max_tokens} tokens"
             return InvalidInput("query", f"too long for the model: {problem}")
-        return ModelFailure(f"a sentence has {bare} of the model's {self._max_tokens} tokens")
+        return ModelFailure(f"a sentence has {bare} of the model's {self.max_tokens} tokens")
 
 
-def centred(tokens: Tokens, sentence: tuple[int, int], room: int) -> tuple[int, int]:
-    """The characters of at most ``room`` tokens with the sentence in their middle."""
-    import numpy as np
-
-    first = int(np.searchsorted(tokens.ends, sentence[0], side="right"))
-    last = int(np.searchsorted(tokens.starts, sentence[1], side="left"))
-    left = max(0, min((first + last - room) // 2, len(tokens) - room))
-    right = min(len(tokens), left + room)
-    if left >= right:
-        return 0, 0
-    return int(tokens.starts[left]), int(tokens.ends[right - 1])
+def _without(
+    places: Sequence[int], row: Branched, over: Collection[int]
+) -> tuple[tuple[int, ...], Branched]:
+    kept = [index for index, place in enumerate(places) if place not in over]
+    branches = tuple(row.branches[index] for index in kept)
+    return tuple(places[index] for index in kept), replace(row, branches=branches)

@@ -14,7 +14,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from compressors.errors import Unavailable
 from compressors.exit import Exit
-from compressors.models.causal_lm import Answer, CausalLmScorer, mass_of
+from compressors.models.causal_lm import CausalLmScorer
+from compressors.models.exit_branches import Branched
+from compressors.models.exit_forward import Answer, mass_of
 from compressors.protocols import Encoded, Pieces
 from compressors.values import Context, Document
 from tests.models import models_made_here
@@ -111,13 +113,18 @@ def test_does_not_warn_of_a_model_that_says_either(
     """E7."""
 
     def sure(_: Forward) -> Forward:
-        return lambda batch: [Answer(3.0, 1.0, mass=0.9) for _ in batch]
+        return lambda batch: [(Answer(3.0, 1.0, mass=0.9),) * branches(row) for row in batch]
 
     scorer = CausalLmScorer.load(str(gemma), device="cpu", wrap=sure)
     with caplog.at_level(logging.WARNING):
         scorer.score(QUERY, DOCUMENTS)
 
     assert not caplog.records
+
+
+def branches(row: Encoded) -> int:
+    assert isinstance(row, Branched)
+    return len(row.branches)
 
 
 class NoLargeHead(TorchFunctionMode):
@@ -191,21 +198,23 @@ def test_threads_get_the_scores_that_one_gets(scorer: CausalLmScorer) -> None:
 def test_a_document_of_several_thousand_sentences_is_scored_in_turns(
     gemma: Path,
 ) -> None:
-    """Rows are flushed to the model before all of them are made."""
-    sizes: list[int] = []
+    """A row does not grow without end, and rows are given to the model before all are made."""
+    calls: list[list[int]] = []
 
     def counting(_: Forward) -> Forward:
-        def run(batch: Sequence[Encoded]) -> Sequence[Answer]:
-            sizes.append(sum(len(row) for row in batch))
-            return [Answer(float(len(row) % 7), 3.0) for row in batch]
+        def run(batch: Sequence[Encoded]) -> Sequence[tuple[Answer, ...]]:
+            calls.append([len(row) for row in batch])
+            return [(Answer(1.0, 3.0),) * branches(row) for row in batch]
 
         return run
 
     scorer = CausalLmScorer.load(str(gemma), device="cpu", wrap=counting)
-    document = pieces("No. " * 2000)
+    document = pieces("".join(f"Number {number}. " for number in range(2000)))
 
     (scores,) = scorer.score(QUERY, [document])
 
     assert len(scores) == len(document.ranges) == 2000
-    assert len(sizes) > 1
-    assert max(sizes) < 2**18 + 512
+    assert set(scores) == {Answer(1.0, 3.0).score}
+    assert len(calls) > 1
+    assert max(map(max, calls)) < 2**14 + 512
+    assert max(map(sum, calls)) < 2**16 + 2**14
