@@ -20,13 +20,19 @@ MAX_CHARS: Final = 2000
 
 _CLOSERS: Final = "\"'”’»›)\\]}」』）】》〉"
 
+_STOPS: Final = ".!?…؟۔।॥‽።။។፧։"
+_FULL_STOPS: Final = "。！？｡"
 _CANDIDATE: Final = re.compile(
-    rf"(?P<full>[。！？｡]+)(?P<shut>[{_CLOSERS}]*)\s*"
-    r"|(?P<stop>[.!?…؟۔।॥‽።။។։]+)"
-    rf"(?P<close>[{_CLOSERS}]*(?:(?:\[\d{{1,3}}\]|[ \u00a0\u202f][»”])[{_CLOSERS}]*)*)(?P<gap>\s*)"
-    r"|(?P<line>\n\s*)"
+    rf"(?P<mark>[{_STOPS}{_FULL_STOPS}\n])(?:"
+    rf"(?<=[{_FULL_STOPS}])[{_FULL_STOPS}]*(?P<shut>[{_CLOSERS}]*)\s*"
+    r"|(?<=\n)\s*"
+    rf"|(?P<more>[{_STOPS}]*)(?P<close>[{_CLOSERS}]*"
+    rf"(?:(?:\[\d{{1,3}}\]|[ \u00a0\u202f][»”])[{_CLOSERS}]*)*+)(?P<gap>\s*))"
 )
-"""Where a sentence may end: every part takes all that it can, and none has to give any back."""
+"""Where a sentence may end: every part takes all that it can, and none has to give any back.
+
+It begins with a set of characters, because `re` finds the next of a set four times as fast.
+"""
 _NEW_LINE: Final = re.compile(
     r"(?:[-*•‣▪●◦–—|]|#{1,6}|\(?\d{1,3}[.)]|\(?[a-zA-Z][.)]|[A-Z][\w.'’-]*(?: [\w.'’-]+){0,2}:)\s"
 )
@@ -107,24 +113,24 @@ def _ends(text: str) -> Iterator[int]:
 
 
 def _is_end(text: str, start: int, match: re.Match[str]) -> bool:
-    following = text[match.end() : match.end() + _LOOK]
-    if match["full"]:
+    end, mark = match.end(), match["mark"]
+    if mark == "\n":
+        blank = text.count("\n", match.start(), end) > 1
+        return blank or _NEW_LINE.match(text, end, end + _LOOK) is not None
+    following = text[end : end + _LOOK]
+    if mark in _FULL_STOPS:
         # Japanese goes on behind a quotation with a particle: 「…。」と言った.
         quotes = match["shut"] and _HIRAGANA.match(following)
         return not quotes and following[:1] not in _GOES_ON
-    if match["line"]:
-        return match["line"].count("\n") > 1 or _NEW_LINE.match(following) is not None
-    if match["gap"].count("\n") > 1:
-        return True
-    return _is_stop(text, start, match, following)
+    if not match["gap"]:
+        return _without_gap(text, match, following)
+    return match["gap"].count("\n") > 1 or _is_stop(text, start, match, following)
 
 
 def _is_stop(text: str, start: int, match: re.Match[str], following: str) -> bool:
-    if not match["gap"]:
-        return _without_gap(text, match, following)
     if following[:1] in _GOES_ON:
         return False
-    if match["stop"] != "." or match["close"]:
+    if match["mark"] != "." or match["more"] or match["close"]:
         return _exclamation(match, following)
     return _full_stop(text, start, match, following)
 
@@ -132,14 +138,16 @@ def _is_stop(text: str, start: int, match: re.Match[str], following: str) -> boo
 def _without_gap(text: str, match: re.Match[str], following: str) -> bool:
     """Whether only the space is missing: "it rains.The sun", but not "os.Path" or "a.com?B=1"."""
     if _CJK.match(following):
-        return match["stop"][-1] in "!?"
+        return _last(match) in "!?"
     if match["close"] or not following[:1].isupper():
         return False
     before = _PLAIN_BEFORE.search(text, max(0, match.start() - _LOOK), match.start())
     after = _PLAIN_AFTER.match(following)
     if before is None or after is None or not before[0].islower():
         return False
-    return match["stop"] != "." or after[0].lower() in abbreviations.FIRST_WORDS
+    if match["mark"] != "." or match["more"]:
+        return True
+    return after[0].lower() in abbreviations.FIRST_WORDS
 
 
 def _exclamation(match: re.Match[str], following: str) -> bool:
@@ -149,7 +157,11 @@ def _exclamation(match: re.Match[str], following: str) -> bool:
         return False
     if not following[:1].islower():
         return True
-    return match["stop"][-1] in "!?" and not match["close"]
+    return _last(match) in "!?" and not match["close"]
+
+
+def _last(match: re.Match[str]) -> str:
+    return (match["more"] or match["mark"])[-1]
 
 
 def _full_stop(text: str, start: int, match: re.Match[str], following: str) -> bool:
