@@ -7,6 +7,7 @@ relatives, or any other model for token classification, whatever its path is cal
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,13 +15,14 @@ from compressors.errors import Unavailable
 from compressors.models.batches import SmallBatches, padded
 from compressors.models.loading import Placement, longest_input, pretrained
 from compressors.models.tokenization import ThreadTokenizers, Tokens, windows
-from compressors.models.vocabulary import Vocabulary
+from compressors.models.vocabulary import Vocabulary, fast_tokenizer
+from compressors.parity_tokens import Row
 from compressors.protocols import Encoded, Forward, Pieces
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from transformers import PreTrainedConfig, PreTrainedModel
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 NEUTRAL: Final = 0.5
 """The score of a word that the tokenizer has no token for, such as a zero-width space."""
@@ -44,11 +46,49 @@ class KeepProbability:
         import torch
 
         ids, mask = padded(batch, self._padding, self._device)
+        for index, row in enumerate(batch):
+            if isinstance(row, Row) and row.hidden:
+                mask[index, list(row.hidden)] = 0
         with torch.inference_mode():
             logits = self._model(input_ids=ids, attention_mask=mask).logits
             kept = logits.float().softmax(-1)[..., self._label]
         table: NDArray[np.float32] = kept.cpu().numpy()
         return [table[index, : len(row)] for index, row in enumerate(batch)]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model for token classification as it was loaded; both modes of LLMLingua-2 can share it."""
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    label: int
+
+    @classmethod
+    def load(
+        cls,
+        model: str,
+        *,
+        label: str | int | None = None,
+        device: str = "auto",
+        dtype: str = "auto",
+    ) -> Checkpoint:
+        """A model by name or path; ``label`` says which of its labels means keep.
+
+        Without ``label``, it is the one called keep or preserve, else the one with index 1. Raises
+        ``NotFound`` or ``Unavailable``.
+        """
+        from transformers import AutoModelForTokenClassification
+
+        placement = Placement.of(device, dtype)
+        tokenizer = fast_tokenizer(model)
+        loaded = pretrained(model, AutoModelForTokenClassification, placement)
+        return cls(model, loaded, tokenizer, label_index(loaded.config, label, model))
+
+    def forward(self) -> KeepProbability:
+        # Any id does where there is none: padding is masked.
+        return KeepProbability(self.model, self.label, self.tokenizer.pad_token_id or 0)
 
 
 class TokenClassifier:
@@ -80,21 +120,18 @@ class TokenClassifier:
         window: int = WINDOW,
         wrap: Callable[[Forward], Forward] = SmallBatches,
     ) -> TokenClassifier:
-        """A model by name or path; ``label`` says which of its labels means keep.
+        """As ``Checkpoint.load``; ``window`` is how many tokens are read at once at most."""
+        checkpoint = Checkpoint.load(model, label=label, device=device, dtype=dtype)
+        return cls.of(checkpoint, wrap(checkpoint.forward()), window=window)
 
-        Without ``label``, it is the one called keep or preserve, else the one with index 1. Raises
-        ``NotFound`` or ``Unavailable``.
-        """
-        from transformers import AutoModelForTokenClassification
-
-        placement = Placement.of(device, dtype)
-        vocabulary = Vocabulary.load(model)
-        loaded = pretrained(model, AutoModelForTokenClassification, placement)
-        index = label_index(loaded.config, label, model)
-        limits = (longest_input(loaded), vocabulary.limit, window)
-        longest = min(limit for limit in limits if limit is not None)
-        forward = KeepProbability(loaded, index, vocabulary.padding)
-        return cls(wrap(forward), vocabulary, longest)
+    @classmethod
+    def of(
+        cls, checkpoint: Checkpoint, forward: Forward, *, window: int = WINDOW
+    ) -> TokenClassifier:
+        """The scorer of a checkpoint that ``forward`` runs."""
+        vocabulary = Vocabulary.of(checkpoint.tokenizer)
+        limits = (longest_input(checkpoint.model), vocabulary.limit, window)
+        return cls(forward, vocabulary, min(limit for limit in limits if limit is not None))
 
     def score(self, texts: Sequence[Pieces]) -> Sequence[Sequence[float]]:
         read = [

@@ -39,13 +39,7 @@ class Vocabulary:
 
         ``controls`` are tokens that are control tokens even if the tokenizer does not say so.
         """
-        from transformers import AutoTokenizer
-
-        with named(model):
-            loaded = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
-        if not getattr(loaded, "is_fast", False):
-            raise Unavailable(f"model {model} has no fast tokenizer")
-        return cls.of(loaded, controls=controls)
+        return cls.of(fast_tokenizer(model), controls=controls)
 
     @classmethod
     def of(cls, loaded: PreTrainedTokenizerBase, *, controls: Collection[str] = ()) -> Vocabulary:
@@ -99,6 +93,19 @@ class Vocabulary:
     def frame(self) -> int:
         """How many tokens come before and after a text."""
         return len(self.prefix) + len(self.suffix)
+
+
+def fast_tokenizer(model: str) -> PreTrainedTokenizerBase:
+    """Transformers' tokenizer of a model, by name or path; raises as ``Vocabulary.load``."""
+    from transformers import AutoTokenizer
+
+    with named(model):
+        loaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            model, trust_remote_code=False
+        )
+    if not getattr(loaded, "is_fast", False):
+        raise Unavailable(f"model {model} has no fast tokenizer")
+    return loaded
 
 
 def _frame(
