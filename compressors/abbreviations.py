@@ -45,7 +45,8 @@ _SELDOM_LAST_CAPITAL: Final = _words("mar jun jul sep sept oct nov dec mon tue w
 """The same, with a capital only: the sun, the sea, the French seven are words."""
 
 NUMBERED: Final = _words(
-    "no nos p pp vol vols fig figs op art sec sect ch eq eqs ref refs tab approx max min",
+    "no nos p pp vol vols fig figs op art sec sect ch eq eqs ref refs tab approx",
+    "est aft bef max min",
     "nr núm pág abb abs bd kap стр рис табл ст абз гл род",
 )
 """With a number behind them they do not end a sentence."""

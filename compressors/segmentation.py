@@ -43,6 +43,8 @@ _PLAIN_AFTER: Final = re.compile(r"[^\W\d_]+(?=[\s,'’]|\Z)")
 """Words that are no part of a name of several, a link or an address."""
 _ORDINAL_BEFORE: Final = re.compile(r"\b(?:der|die|das|dem|den|des|im|am|vom|zum|zur|beim) \Z")
 _INITIALS: Final = re.compile(r"[^\W\d_](?:[.-]+[^\W\d_])*")
+_INITIAL: Final = re.compile(r"[^\W\d_]\.")
+_INITIAL_BEFORE: Final = re.compile(r"(?<![^\W_])[^\W\d_]\. ?\Z")
 _WORD: Final = re.compile(r"[^\W_]+")
 _SPACE: Final = re.compile(r"\s")
 _CJK: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
@@ -180,9 +182,18 @@ def _full_stop(text: str, start: int, match: re.Match[str], following: str) -> b
         return before.start() != start and not _is_ordinal(text, before.start(), word, after)
     if abbreviations.never_last(word) or _counts(word, following):
         return False
-    if abbreviations.seldom_last(word) or (_INITIALS.fullmatch(word) and word.lower() != "i"):
-        return after in abbreviations.FIRST_WORDS
+    if abbreviations.seldom_last(word) or _is_initial(text, before):
+        # The A of "J. A. Smith" is no article.
+        return after in abbreviations.FIRST_WORDS and not _INITIAL.match(following)
     return True
+
+
+def _is_initial(text: str, before: re.Match[str]) -> bool:
+    """Whether a word is letters for names; "I" is so behind another one: J. I. Rodale."""
+    if before[0] in {"I", "i"}:
+        at = before.start()
+        return _INITIAL_BEFORE.search(text, max(0, at - 3), at) is not None
+    return _INITIALS.fullmatch(before[0]) is not None
 
 
 def _counts(word: str, following: str) -> bool:
