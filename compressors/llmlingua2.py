@@ -7,7 +7,7 @@ is one rank over the whole request, and the budget is exact.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from compressors.budget import Budget
 from compressors.errors import InvalidInput
@@ -18,11 +18,12 @@ from compressors.selection import (
     PREFERRED,
     PROTECTED,
     Candidate,
-    merge_runs,
-    select,
+    chosen,
+    keeping,
+    runs,
 )
 from compressors.values import Context, Passage
-from compressors.words import tied_scores, touches, word_ranges
+from compressors.words import Words, tied_scores, touches
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,8 @@ def words_of(context: Context) -> dict[int, Pieces]:
 
 
 def _words(passage: Passage) -> list[tuple[int, int]]:
-    text = passage.document.text
-    return [word for span in passage.spans for word in word_ranges(text, span.start, span.end)]
+    words = Words.of(passage.document.text)
+    return words.within((span.start, span.end) for span in passage.spans)
 
 
 def word_candidates(
@@ -95,5 +96,6 @@ def keep_words(
     context: Context, candidates: Sequence[Candidate], budget: Budget, *, threshold: float
 ) -> Context:
     """Select words and join neighbours to runs."""
-    selected = select(context, candidates, budget, threshold=threshold)
-    return replace(selected, passages=tuple(merge_runs(p) for p in selected.passages))
+    kept = chosen(context, candidates, budget, threshold=threshold)
+    texts = {index: context.passages[index].document.text for index in kept}
+    return keeping(context, {index: runs(texts[index], own) for index, own in kept.items()})

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+from operator import attrgetter
+from typing import Final
 
 from compressors.budget import Budget
-from compressors.values import Context, Passage, Span
+from compressors.completion import Layout, Scored
+from compressors.values import Context, Span, join_ranges
+from compressors.words import Words, touches
 
 ORDINARY, PREFERRED, PROTECTED = 0, 1, 2
 """Ranks of candidates. Preferred ones go first; protected ones must stay."""
+
+_TRIES: Final = 16
+"""Candidates that are tried to be cut where none fits."""
+
+Kept = Mapping[int, Sequence[Scored]]
+"""Sorted, disjoint ranges by the index of their passage."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,141 +41,229 @@ def select(
     """Keep the best candidates of all passages; every passage keeps its chosen ranges only.
 
     With a limit: greedily by rank and score whatever still fits, so the assembled text is within
-    the limit. Without: what has at least the threshold. Where nothing would stay, and the caller
-    does not allow that, the best candidate does, cut to the limit.
+    the limit. Without: what has at least the threshold. What a candidate means nothing without, as
+    the header of a table, stays with it and is paid for with it; nothing else of it does. Where
+    nothing would stay, and the caller does not allow that, the best candidate does, cut to the
+    limit.
     """
-    ordered = sorted(
-        (c for c in candidates if not _is_blank(context, c)),
-        key=lambda c: (-c.rank, -c.score, c.passage, c.start),
-    )
+    return keeping(context, chosen(context, candidates, budget, threshold=threshold))
+
+
+def chosen(
+    context: Context, candidates: Sequence[Candidate], budget: Budget, *, threshold: float
+) -> Kept:
+    """The ranges that ``select`` keeps, white space at their ends left out."""
+    indexes = sorted({candidate.passage for candidate in candidates})
+    choice = _Choice(context, {i: Layout.of(context.passages[i]) for i in indexes}, budget)
+    ordered = choice.ordered(candidates)
     if budget.max_tokens is None:
         kept = [c for c in ordered if c.rank > ORDINARY or c.score >= threshold]
     else:
-        kept = _within(context, _greedy(context, ordered, budget), budget)
+        kept = choice.within(choice.greedy(ordered))
     if not kept and ordered and not context.allow_empty:
-        kept = [_cut(context, ordered[0], budget)]
-    return _with_only(context, kept)
+        kept = [choice.cut(ordered)]
+    return choice.completed(kept)
+
+
+def keeping(context: Context, kept: Kept) -> Context:
+    """The context with nothing but these ranges."""
+    passages = tuple(
+        passage.keeping([Span(*scored) for scored in kept.get(index, ())])
+        for index, passage in enumerate(context.passages)
+    )
+    return replace(context, passages=passages)
 
 
 def fit(context: Context, budget: Budget) -> Context:
     """The context within the budget, by the scores that its spans have already."""
     if budget.fits(context.text):
         return context
-    candidates = [
-        Candidate(index, span.start, span.end, span.score)
-        for index, passage in enumerate(context.passages)
-        for span in passage.spans
-    ]
+    candidates: list[Candidate] = []
+    for index, passage in enumerate(context.passages):
+        kept = context.protection.ranges(passage.document)
+        for span in passage.spans:
+            for start, end, rank in _parts(passage.document.text, span, kept):
+                candidates.append(Candidate(index, start, end, span.score, rank))
     return select(context, candidates, budget, threshold=0.0)
 
 
-def _is_blank(context: Context, candidate: Candidate) -> bool:
-    text = context.passages[candidate.passage].document.text
-    return not text[candidate.start : candidate.end].strip()
+def _parts(
+    text: str, span: Span, kept: Sequence[tuple[int, int]]
+) -> Iterator[tuple[int, int, int]]:
+    """The words of a span that must stay, and what is between them."""
+    start = span.start
+    if touches(span.start, span.end, kept):
+        for left, right in Words.of(text).within([(span.start, span.end)]):
+            if touches(left, right, kept):
+                if start < left:
+                    yield start, left, ORDINARY
+                yield left, right, PROTECTED
+                start = right
+    if start < span.end:
+        yield start, span.end, ORDINARY
 
 
-def _greedy(context: Context, ordered: Sequence[Candidate], budget: Budget) -> list[Candidate]:
-    # Greedy. A knapsack would fit a little more text, but would let one long, dull sentence push
-    # out two short, sharp ones.
-    starts = _token_starts(context, {c.passage for c in ordered}, budget)
-    limit = left = budget.max_tokens or 0
-    kept: list[Candidate] = []
-    for candidate in ordered:
-        if left <= 0 and candidate.rank < PROTECTED:
-            break
-        cost = _cost(starts[candidate.passage], candidate)
-        if cost <= left:
-            kept.append(candidate)
-            left -= cost
-        elif candidate.rank == PROTECTED:
-            raise context.protection.refusal(limit)
-    return kept
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """Passages that have candidates, by their index in a context, and what may stay of all."""
+
+    context: Context
+    layouts: Mapping[int, Layout]
+    budget: Budget
+
+    def ordered(self, candidates: Sequence[Candidate]) -> list[Candidate]:
+        """By rank, score and place. What stays only for the sake of others is left out."""
+        worded = [
+            c
+            for c in candidates
+            if self.layouts[c.passage].is_worded(c.start, c.end)
+            or (c.rank == PROTECTED and not self._is_blank(c))
+        ]
+        if not worded:
+            worded = [c for c in candidates if not self._is_blank(c)]
+        # Sorting is stable, so the last key counts most; single keys are compared faster.
+        worded.sort(key=attrgetter("passage", "start"))
+        worded.sort(key=attrgetter("score"), reverse=True)
+        worded.sort(key=attrgetter("rank"), reverse=True)
+        return worded
+
+    def _is_blank(self, candidate: Candidate) -> bool:
+        text = self.layouts[candidate.passage].text
+        return not text[candidate.start : candidate.end].strip()
+
+    def greedy(self, ordered: Sequence[Candidate]) -> list[Candidate]:
+        # Greedy. A knapsack would fit a little more text, but would let one long, dull sentence
+        # push out two short, sharp ones.
+        bills = self._bills()
+        limit = left = self.budget.max_tokens or 0
+        kept: list[Candidate] = []
+        for candidate in ordered:
+            if left <= 0 and candidate.rank < PROTECTED:
+                break
+            bill = bills[candidate.passage]
+            cost = bill.cost(candidate.start, candidate.end)
+            if cost <= left:
+                kept.append(candidate)
+                bill.pay(candidate.start, candidate.end)
+                left -= cost
+            elif candidate.rank == PROTECTED:
+                raise self.context.protection.refusal(limit)
+        return kept
+
+    def _bills(self) -> dict[int, _Bill]:
+        starts = self.budget.counter.starts
+        return {i: _Bill(layout, starts(layout.text), set()) for i, layout in self.layouts.items()}
+
+    def within(self, kept: list[Candidate]) -> list[Candidate]:
+        """The best of candidates, given best first, that are within the limit put together."""
+        # Tokens of slices do not quite add up to tokens of the text made of them, so count that
+        # text and take the worst away until it fits.
+        limit = self.budget.max_tokens or 0
+        bills: dict[int, _Bill] | None = None
+        while kept and (over := self.budget.count(self.text(kept)) - limit) > 0:
+            if kept[-1].rank == PROTECTED:
+                raise self.context.protection.refusal(limit)
+            bills = bills or self._bills()
+            freed = 0
+            while kept and freed < over and kept[-1].rank != PROTECTED:
+                worst = kept.pop()
+                freed += bills[worst.passage].cost(worst.start, worst.end, alone=True)
+        return kept
+
+    def cut(self, ordered: Sequence[Candidate]) -> Candidate:
+        """As many words of the best candidate as fit; of the next, where its first does not.
+
+        Where no word fits: JSON without members, if the best is of such, since it parses; else the
+        beginning of a word.
+        """
+        if self.budget.max_tokens is None:
+            return ordered[0]
+        heads = (part for candidate in ordered[:_TRIES] for part in self._heads(candidate))
+        parts = chain(heads, self._frames(ordered[0]), self._torn(ordered[0]))
+        return next(filter(self._fits, parts), ordered[0])
+
+    def _heads(self, candidate: Candidate) -> Iterator[Candidate]:
+        """The candidate up to the end of each of its words, longest first."""
+        layout, limit = self.layouts[candidate.passage], self.budget.max_tokens or 0
+        words = Words(layout.text, layout.structures).within([(candidate.start, candidate.end)])
+        # Most words are a token at least; counting more of them would be in vain.
+        for _, end in reversed(words[: 2 * limit]):
+            if layout.is_worded(candidate.start, end):
+                yield replace(candidate, end=end)
+
+    def _frames(self, candidate: Candidate) -> Iterator[Candidate]:
+        layout = self.layouts[candidate.passage]
+        for number in list(layout.sections(candidate.start, candidate.end))[-1:]:
+            opening, *closing = layout.structures.sections[number].frame
+            if closing:
+                yield replace(candidate, start=opening[0], end=opening[1])
+
+    def _torn(self, candidate: Candidate) -> Iterator[Candidate]:
+        starts = self.budget.counter.starts(self.layouts[candidate.passage].text)
+        inside = [start for start in starts if candidate.start < start < candidate.end]
+        for end in reversed(inside[: self.budget.max_tokens]):
+            yield replace(candidate, end=end)
+
+    def _fits(self, candidate: Candidate) -> bool:
+        return self.budget.fits(self.text([candidate]))
+
+    def text(self, kept: Sequence[Candidate]) -> str:
+        """What the candidates give, put together as the context would."""
+        parts = self.completed(kept)
+        texts = (
+            join_ranges(self.layouts[i].text, [(start, end) for start, end, _ in parts[i]])
+            for i in sorted(parts)
+        )
+        return "\n\n".join(filter(None, texts))
+
+    def completed(self, kept: Sequence[Candidate]) -> dict[int, list[Scored]]:
+        """Ranges by passage, with what they need beside them."""
+        by_passage: dict[int, list[Scored]] = {}
+        for c in kept:
+            by_passage.setdefault(c.passage, []).append((c.start, c.end, c.score))
+        return {i: self.layouts[i].completed(own) for i, own in by_passage.items()}
 
 
-def _token_starts(
-    context: Context, indexes: Iterable[int], budget: Budget
-) -> dict[int, Sequence[int]]:
-    texts = {index: context.passages[index].document.text for index in indexes}
-    return {index: budget.counter.starts(text) for index, text in texts.items()}
+@dataclass(frozen=True, slots=True)
+class _Bill:
+    """What ranges of a text cost in tokens, and the sections whose frames are paid already."""
+
+    layout: Layout
+    starts: Sequence[int]
+    paid: set[int]
+
+    def cost(self, start: int, end: int, *, alone: bool = False) -> int:
+        """Tokens of a range and, unless ``alone``, of the frames that it needs beside it."""
+        tokens = self._tokens(start, end)
+        if self.layout.structures and not alone:
+            for number in self.layout.sections(start, end):
+                if number not in self.paid:
+                    frame = self.layout.structures.sections[number].frame
+                    tokens += sum(self._tokens(a, b) for a, b in frame if b <= start or a >= end)
+        # Never free: a range inside one long token would otherwise be.
+        return max(1, tokens)
+
+    def pay(self, start: int, end: int) -> None:
+        if self.layout.structures:
+            self.paid.update(self.layout.sections(start, end))
+
+    def _tokens(self, start: int, end: int) -> int:
+        return bisect_left(self.starts, end) - bisect_left(self.starts, start)
 
 
-def _cost(starts: Sequence[int], candidate: Candidate) -> int:
-    # Never free: a range inside one long token would otherwise be.
-    inside = bisect_left(starts, candidate.end) - bisect_left(starts, candidate.start)
-    return max(1, inside)
-
-
-def _within(context: Context, kept: list[Candidate], budget: Budget) -> list[Candidate]:
-    # Tokens of slices do not quite add up to tokens of the text made of them, so count that text
-    # and take the worst away until it fits.
-    limit = budget.max_tokens or 0
-    while kept:
-        over = budget.count(_with_only(context, kept).text) - limit
-        if over <= 0:
-            break
-        if kept[-1].rank == PROTECTED:
-            raise context.protection.refusal(limit)
-        freed = 0
-        while kept and freed < over and kept[-1].rank != PROTECTED:
-            worst = kept.pop()
-            text = context.passages[worst.passage].document.text[worst.start : worst.end]
-            freed += budget.count(text)
-    return kept
-
-
-def _cut(context: Context, best: Candidate, budget: Budget) -> Candidate:
-    if budget.max_tokens is None:
-        return best
-    text = context.passages[best.passage].document.text
-    starts = [s for s in budget.counter.starts(text) if best.start <= s < best.end]
-    for tokens in range(min(budget.max_tokens, len(starts)), 0, -1):
-        end = starts[tokens] if tokens < len(starts) else best.end
-        if budget.fits(text[best.start : end].strip()):
-            return replace(best, end=end)
-    return best
-
-
-def _with_only(context: Context, kept: Sequence[Candidate]) -> Context:
-    by_passage: dict[int, list[Candidate]] = {}
-    for candidate in kept:
-        by_passage.setdefault(candidate.passage, []).append(candidate)
-    passages = tuple(
-        passage.keeping(_spans(passage, by_passage.get(index, ())))
-        for index, passage in enumerate(context.passages)
-    )
-    return replace(context, passages=passages)
-
-
-def _spans(passage: Passage, kept: Sequence[Candidate]) -> list[Span]:
-    text = passage.document.text
-    spans: list[Span] = []
-    for candidate in sorted(kept, key=lambda c: c.start):
-        start, end = trimmed(text, candidate.start, candidate.end)
-        if start < end:
-            spans.append(Span(start, end, candidate.score))
-    return spans
-
-
-def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    """The range without the white space at its ends; empty if it holds nothing else."""
-    piece = text[start:end]
-    left = len(piece) - len(piece.lstrip())
-    right = len(piece) - len(piece.rstrip())
-    return (start + left, end - right) if left < len(piece) else (start, start)
-
-
-def merge_runs(passage: Passage) -> Passage:
-    """Neighbouring spans as one, with the mean of their scores; for spans that are words."""
-    text = passage.document.text
-    runs: list[list[Span]] = []
-    for span in passage.spans:
-        if runs and not text[runs[-1][-1].end : span.start].strip():
-            runs[-1].append(span)
+def runs(text: str, kept: Iterable[Scored]) -> list[Scored]:
+    """Neighbours as one range, with the mean of their scores; for ranges that are words."""
+    merged: list[list[Scored]] = []
+    for scored in kept:
+        if merged and _is_space(text, merged[-1][-1][1], scored[0]):
+            merged[-1].append(scored)
         else:
-            runs.append([span])
-    return passage.keeping(
-        [Span(r[0].start, r[-1].end, sum(s.score for s in r) / len(r)) for r in runs]
-    )
+            merged.append([scored])
+    return [(run[0][0], run[-1][1], sum(score for *_, score in run) / len(run)) for run in merged]
+
+
+def _is_space(text: str, start: int, end: int) -> bool:
+    return start == end or text[start:end].isspace()
 
 
 def inside(ranges: Sequence[tuple[int, int]], spans: Sequence[Span]) -> list[tuple[int, int]]:

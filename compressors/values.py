@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -130,18 +130,23 @@ def join_slices(text: str, spans: Sequence[Span]) -> str:
     Where a gap holds none, as between Chinese characters, nothing stands for it. So the result
     is always a subsequence of the text, and never longer.
     """
+    return join_ranges(text, [(span.start, span.end) for span in spans])
+
+
+def join_ranges(text: str, ranges: Iterable[tuple[int, int]]) -> str:
+    """The same for sorted, disjoint ranges."""
     pieces: list[str] = []
-    end = 0
-    for span in spans:
-        if pieces:
-            pieces.append(_joint(text[end : span.start]))
-        pieces.append(text[span.start : span.end])
-        end = span.end
+    last = 0
+    for start, end in ranges:
+        if pieces and start > last:
+            pieces.append(_joint(text[last:start]))
+        pieces.append(text[start:end])
+        last = end
     return "".join(pieces)
 
 
 def _joint(gap: str) -> str:
-    if not gap or gap.isspace():
+    if gap.isspace():
         return gap
     if "\n" in gap:
         return "\n"

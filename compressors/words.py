@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
+
+from compressors.inline import inline_atoms
+from compressors.sections import Range, Structures
+from compressors.structures import structures
 
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
@@ -19,25 +25,81 @@ _UNIT = re.compile(
     rf"|[^\w\s]+"
 )
 _LONGEST = 200
+_LONGEST_ADDRESS = 2000
+_ADDRESS = ("http://", "https://", "www.")
 _NEGATION = re.compile(
     r"(?:no|not|never|none|nor|neither|without|except|unless|only|cannot|hardly|barely"
     r"|\w+n['’]t|kein\w*|nicht|nie|ohne|nur|sin|nunca|ne|pas|jamais|sans|sauf|не|нет|без)",
     re.IGNORECASE,
 )
+_DIGIT = re.compile(r"\d")
+_LONGEST_FIGURE = 40
+"""Characters up to which something with a digit in it is a number, and no row of a table."""
 
 
-def word_ranges(text: str, start: int = 0, end: int | None = None) -> list[tuple[int, int]]:
-    """Ranges of the words and runs of punctuation between two positions; no white space.
+@dataclass(frozen=True, slots=True)
+class Words:
+    """The words of a text, whose structures are looked for once."""
 
-    Numbers, dates, addresses and identifiers are one word each. Longer runs than 200 characters
-    are cut, so that no text is too large to be dropped in parts.
-    """
-    stop = len(text) if end is None else end
-    ranges: list[tuple[int, int]] = []
-    for match in _UNIT.finditer(text, start, stop):
-        lefts = range(match.start(), match.end(), _LONGEST)
-        ranges.extend((left, min(left + _LONGEST, match.end())) for left in lefts)
+    text: str
+    structures: Structures
+
+    @classmethod
+    def of(cls, text: str) -> Words:
+        return cls(text, structures(text))
+
+    def within(self, spans: Iterable[Range]) -> list[Range]:
+        """Ranges of the words and runs of punctuation in sorted spans; no white space.
+
+        Numbers with their units, dates, addresses, citations and identifiers are one word each,
+        and so is what a structure says must not be cut: a row of a table, a block of code, a value
+        of JSON. Other runs of more than 200 characters, addresses of more than 2,000, are cut, so
+        that no text is too large to be dropped in parts.
+        """
+        words: list[Range] = []
+        for start, end in spans:
+            if self.structures:
+                words += self._between(start, end)
+            else:
+                words += _plain(self.text, start, end)
+        return words
+
+    def _between(self, start: int, end: int) -> Iterator[Range]:
+        atoms = self.structures.atoms
+        place = bisect_right(atoms, start, key=itemgetter(1))
+        while place < len(atoms) and atoms[place][0] < end:
+            left, right = atoms[place]
+            yield from _plain(self.text, start, left)
+            yield max(start, left), min(end, right)
+            start = right
+            place += 1
+        yield from _plain(self.text, start, end)
+
+
+def word_ranges(text: str, start: int = 0, end: int | None = None) -> list[Range]:
+    """The words between two positions, as ``Words`` has them, which is to be asked for many."""
+    return Words.of(text).within([(start, len(text) if end is None else end)])
+
+
+def _plain(text: str, start: int, end: int) -> list[Range]:
+    if start >= end:
+        return []
+    ranges: list[Range] = []
+    for left, right in inline_atoms(text, start, end):
+        ranges += [match.span() for match in _UNIT.finditer(text, start, left)]
+        ranges.append((left, right))
+        start = right
+    ranges += [match.span() for match in _UNIT.finditer(text, start, end)]
+    if any(right - left > _LONGEST for left, right in ranges):
+        return [part for left, right in ranges for part in _cut(text, left, right)]
     return ranges
+
+
+def _cut(text: str, start: int, end: int) -> Iterator[Range]:
+    longest = _LONGEST_ADDRESS if text.startswith(_ADDRESS, start) else _LONGEST
+    step = end - start if end - start <= longest else _LONGEST
+    for left in range(start, end, step):
+        yield left, min(left + step, end)
 
 
 def is_punctuation(word: str) -> bool:
@@ -48,31 +110,34 @@ def is_negation(word: str) -> bool:
     return _NEGATION.fullmatch(word) is not None
 
 
-def tied_scores(
-    text: str, ranges: Sequence[tuple[int, int]], scores: Sequence[float]
-) -> list[float]:
+def tied_scores(text: str, ranges: Sequence[Range], scores: Sequence[float]) -> list[float]:
     """Scores under which a word drop does not turn a sentence into its opposite, or into dots.
 
     A negation is worth at least what the word after it is, so it stays whenever that does; a number
     is worth at least what either neighbour is. Punctuation is worth at most what the word before
     it is.
     """
-    tied = [float(score) for score in scores]
+    own = [float(score) for score in scores]
+    if not ranges:
+        return own
     words = [text[start:end] for start, end in ranges]
-    for index in range(len(words) - 2, -1, -1):
-        if is_negation(words[index]):
-            tied[index] = max(tied[index], tied[index + 1])
-    own = tuple(tied)
-    for index, word in enumerate(words):
-        if any(character.isdigit() for character in word):
+    # Most words are letters and nothing else, which is known at once.
+    special = [index for index, word in enumerate(words) if not word.isalpha()]
+    negations = [index for index, word in enumerate(words[:-1]) if is_negation(word)]
+    for index in reversed(negations):
+        own[index] = max(own[index], own[index + 1])
+    tied = list(own)
+    for index in special:
+        word = words[index]
+        if len(word) <= _LONGEST_FIGURE and _DIGIT.search(word):
             tied[index] = max(own[max(0, index - 1) : index + 2])
-    for index in range(1, len(words)):
-        if is_punctuation(words[index]):
+    for index in special:
+        if index and is_punctuation(words[index]):
             tied[index] = min(tied[index], tied[index - 1])
     return tied
 
 
-def touches(start: int, end: int, ranges: Sequence[tuple[int, int]]) -> bool:
+def touches(start: int, end: int, ranges: Sequence[Range]) -> bool:
     """Whether the range shares a character with any of the sorted, disjoint ranges."""
     before = bisect_left(ranges, (end,)) - 1
     return before >= 0 and ranges[before][1] > start
