@@ -6,9 +6,11 @@ millions of characters a second on the same texts, joined; the ways take turns. 
 seconds for a size and for twice that; where the second is far more than twice the first, one
 document can hold up a server.
 
-Beside the rules: one line of regular expression, as many write it (a stop, closing quotes, space,
-a capital, quote or digit; full-width stops; blank lines); ``sentencex``, told the language, if it
-is installed; and with ``--sat`` a SaT model from a directory.
+Beside the rules, the one line of regular expression that many write, twice: `any stop` with closing
+quotes and white space behind it, and `no title`, the best of nine that were tried, which passes
+over initials, Mr, Mrs, Ms, Dr, Jr, Sr and St, and wants no small letter next. Both know full-width
+stops and blank lines. Then ``sentencex``, told the language, if it is installed; and with ``--sat``
+a SaT model from a directory.
 """
 
 from __future__ import annotations
@@ -35,9 +37,10 @@ from compressors.models.sat import SatSegmenter
 from compressors.protocols import Segmenter
 from compressors.segmentation import RuleSegmenter
 
-_PLAIN: Final = re.compile(
-    r"[.!?…؟۔।][\"'”’»)\]]*\s+(?=[\"'“‘«(\[¿¡]*[^\W_a-zа-яß-ÿ])"
-    r"|[。！？]+[\"'”’」』）]*\s*|\n\s*\n\s*"
+_TAIL: Final = r"|[。！？]+[\"'”’」』）]*\s*|\n\s*\n\s*"
+_ANY_STOP: Final = r"[.!?…؟۔।][\"'”’»)\]]*\s+" + _TAIL
+_NO_TITLE: Final = (
+    r"(?<!\b[A-Z])(?<!\b[MDSJ][rst])(?<!\bMrs)[.!?…؟۔।][\"'”’»)\]]*\s+(?![a-zа-яß-ÿ])" + _TAIL
 )
 _UNITS: Final = {
     "dots": ".",
@@ -113,9 +116,11 @@ class Agreement:
 class Plain:
     """A ``Segmenter``: what one line of regular expression finds."""
 
+    pattern: re.Pattern[str]
+
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Contiguous ranges that cover the text."""
-        ends = [match.end() for match in _PLAIN.finditer(text)]
+        ends = [match.end() for match in self.pattern.finditer(text)]
         return _ranges([*ends, len(text)])
 
 
@@ -187,7 +192,11 @@ def _ranges(ends: Iterable[int]) -> list[tuple[int, int]]:
 
 
 def _segmenters(lang: str, sat: SatSegmenter | None) -> dict[str, Segmenter]:
-    found: dict[str, Segmenter] = {"rules": RuleSegmenter(), "one regex": Plain()}
+    found: dict[str, Segmenter] = {
+        "rules": RuleSegmenter(),
+        "any stop": Plain(re.compile(_ANY_STOP)),
+        "no title": Plain(re.compile(_NO_TITLE)),
+    }
     if find_spec("sentencex"):
         found["sentencex"] = Sentencex(lang)
     return found | ({"sat": sat} if sat else {})

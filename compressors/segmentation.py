@@ -193,7 +193,9 @@ def _is_initial(text: str, before: re.Match[str]) -> bool:
     if before[0] in {"I", "i"}:
         at = before.start()
         return _INITIAL_BEFORE.search(text, max(0, at - 3), at) is not None
-    return _INITIALS.fullmatch(before[0]) is not None
+    # A script without capitals has none: Korean sentences end with words of one letter.
+    cased = before[0][0].isupper() or before[0][0].islower()
+    return cased and _INITIALS.fullmatch(before[0]) is not None
 
 
 def _counts(word: str, following: str) -> bool:

@@ -133,6 +133,7 @@ def test_does_not_split(text: str) -> None:
         ["She likes modern art.", "Picasso is her hero."],
         ["I said no.", "Alice said yes."],
         ["So do I.", "Tomorrow we go."],
+        ["맛있게 먹음 끝.", "다음에 또 옴.", "감사합니다."],
         ["It takes 5 min.", "Boil the eggs."],
         ["« Il pleut.\u00a0»", "Elle sort."],
         ["We met on Main St.", "The rain fell."],
