@@ -39,9 +39,10 @@ class Crag:
     sizes of the clusters, so that few who say something else are heard, and by their closeness to
     the query. With a ``summarizer``: one summary a cluster under a line that says of how many
     documents it is, those closest to the query first. Without: representative sentences, ranked
-    by ``Representatives``, at least one of every cluster if the budget allows that. A
-    ``query_weight`` of 0 never reads the query. Without a budget ``rate`` of the tokens stay.
-    Fewer than 4 documents are left alone.
+    by ``Representatives``, at least one of every cluster if the budget allows that, and by the
+    ``query_weight`` the less shared and the more for whoever is best. A ``query_weight`` of 0
+    never reads the query. Without a budget ``rate`` of the tokens stay. Fewer than 4 documents
+    are left alone.
 
     Where ``clusters`` is not set the clusterer finds the number, unless the deadline is near.
     """

@@ -27,11 +27,16 @@ def represented(
     One sentence of every group comes first, then what fits the group's share by weight, then
     whatever of all groups still fits. Span scores say which: they are in the upper, the middle or
     the lower third of [0, 1], and inside a third the order is that of ``Representatives``.
+
+    What is shared is the less of the budget the more the query weighs: an answer often stands in
+    one group, and shares for all would push its sentences out.
     """
     ranked = representatives.ranked(context.query, groups, context.protection)
     costs = [[_cost(context, sentence, budget) for sentence in row] for row in ranked]
     limit = budget.max_tokens or 0
-    shares = apportion(limit, weights, [sum(row) for row in costs])
+    query_weight = representatives.query_weight if context.query.strip() else 0.0
+    shared = round(limit * (1 - query_weight))
+    shares = apportion(shared, weights, [sum(row) for row in costs])
     equal = limit // max(1, len(ranked))
     candidates: list[Candidate] = []
     for sentences, own, share in zip(ranked, costs, shares, strict=True):
