@@ -57,12 +57,12 @@ def chosen(
     choice = _Choice(context, {i: Layout.of(context.passages[i]) for i in indexes}, budget)
     ordered = choice.ordered(candidates)
     if budget.max_tokens is None:
-        kept = [c for c in ordered if c.rank > ORDINARY or c.score >= threshold]
+        kept = choice.completed(c for c in ordered if c.rank > ORDINARY or c.score >= threshold)
     else:
         kept = choice.within(choice.greedy(ordered))
     if not kept and ordered and not context.allow_empty:
-        kept = [choice.cut(ordered)]
-    return choice.completed(kept)
+        kept = choice.completed([choice.cut(ordered)])
+    return kept
 
 
 def keeping(context: Context, kept: Kept) -> Context:
@@ -154,21 +154,23 @@ class _Choice:
         starts = self.budget.counter.starts
         return {i: _Bill(layout, starts(layout.text), set()) for i, layout in self.layouts.items()}
 
-    def within(self, kept: list[Candidate]) -> list[Candidate]:
+    def within(self, candidates: list[Candidate]) -> Kept:
         """The best of candidates, given best first, that are within the limit put together."""
         # Tokens of slices do not quite add up to tokens of the text made of them, so count that
         # text and take the worst away until it fits.
         limit = self.budget.max_tokens or 0
-        bills: dict[int, _Bill] | None = None
-        while kept and (over := self.budget.count(self.text(kept)) - limit) > 0:
-            if kept[-1].rank == PROTECTED:
+        bills = self._bills()
+        while candidates:
+            kept = self.completed(candidates)
+            over = self.budget.count(self._text(kept)) - limit
+            if over <= 0:
+                return kept
+            if candidates[-1].rank == PROTECTED:
                 raise self.context.protection.refusal(limit)
-            bills = bills or self._bills()
-            freed = 0
-            while kept and freed < over and kept[-1].rank != PROTECTED:
-                worst = kept.pop()
-                freed += bills[worst.passage].cost(worst.start, worst.end, alone=True)
-        return kept
+            while candidates and over > 0 and candidates[-1].rank != PROTECTED:
+                worst = candidates.pop()
+                over -= bills[worst.passage].cost(worst.start, worst.end, alone=True)
+        return {}
 
     def cut(self, ordered: Sequence[Candidate]) -> Candidate:
         """As many words of the best candidate as fit; of the next, where its first does not.
@@ -205,21 +207,20 @@ class _Choice:
             yield replace(candidate, end=end)
 
     def _fits(self, candidate: Candidate) -> bool:
-        return self.budget.fits(self.text([candidate]))
+        return self.budget.fits(self._text(self.completed([candidate])))
 
-    def text(self, kept: Sequence[Candidate]) -> str:
-        """What the candidates give, put together as the context would."""
-        parts = self.completed(kept)
+    def _text(self, kept: Kept) -> str:
+        """The text that a context of these ranges has."""
         texts = (
-            join_ranges(self.layouts[i].text, [(start, end) for start, end, _ in parts[i]])
-            for i in sorted(parts)
+            join_ranges(self.layouts[i].text, [(start, end) for start, end, _ in kept[i]])
+            for i in sorted(kept)
         )
         return "\n\n".join(filter(None, texts))
 
-    def completed(self, kept: Sequence[Candidate]) -> dict[int, list[Scored]]:
-        """Ranges by passage, with what they need beside them."""
+    def completed(self, candidates: Iterable[Candidate]) -> Kept:
+        """Candidates as ranges by passage, with what they need beside them."""
         by_passage: dict[int, list[Scored]] = {}
-        for c in kept:
+        for c in candidates:
             by_passage.setdefault(c.passage, []).append((c.start, c.end, c.score))
         return {i: self.layouts[i].completed(own) for i, own in by_passage.items()}
 
