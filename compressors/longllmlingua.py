@@ -16,9 +16,10 @@ from typing import Final, Protocol
 
 from compressors.budget import Budget, share_of
 from compressors.errors import InvalidInput
+from compressors.llmlingua2 import keep_words
 from compressors.protection import merged
 from compressors.scores import checked
-from compressors.selection import ORDINARY, PROTECTED, Candidate, merge_runs, select
+from compressors.selection import ORDINARY, PROTECTED, Candidate
 from compressors.values import Context, Passage, Span, join_slices
 from compressors.words import tied_scores, touches, word_ranges
 
@@ -192,15 +193,15 @@ class LongLlmlingua:
     def _within(
         self, context: Context, candidates: Sequence[Candidate], budget: Budget, tokens: int
     ) -> Context:
-        limit = budget.max_tokens
-        if limit is None and self.mode == SPAN:
-            limit = share_of(tokens, self.rate)
-        limited = budget.limited_to(limit)
-        selected = select(context, candidates, budget.limited_to(None), threshold=0.0)
-        # The sum of the tokens of parts of words is more than they have together: ask first.
-        if not limited.fits(selected.text):
-            selected = select(context, candidates, limited, threshold=0.0)
-        return replace(selected, passages=tuple(merge_runs(p) for p in selected.passages))
+        if self.mode == PARITY:
+            result, limited = _exactly(context, candidates), budget
+        else:
+            result = keep_words(context, candidates, budget.limited_to(None), threshold=0.0)
+            limited = budget.limited_to(budget.max_tokens or share_of(tokens, self.rate))
+        # Parts of words cost more tokens alone than together, so the whole is counted first.
+        if limited.fits(result.text):
+            return result
+        return keep_words(context, candidates, limited, threshold=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +240,24 @@ class _Text:
                     found.append((span.start + left - at, span.start + right - at))
                 number += 1
         return merged(found)
+
+
+def _exactly(context: Context, candidates: Sequence[Candidate]) -> Context:
+    """The context with the candidates and nothing else, not even the header of a table."""
+    spans: dict[int, list[Span]] = {}
+    for candidate in candidates:
+        text = context.passages[candidate.passage].document.text
+        own = spans.setdefault(candidate.passage, [])
+        piece = text[candidate.start : candidate.end]
+        if piece.isspace():
+            continue
+        start = candidate.end - len(piece.lstrip())
+        end = candidate.start + len(piece.rstrip())
+        if own and not text[own[-1].end : start].strip():
+            start = own.pop().start
+        own.append(Span(start, end, candidate.score))
+    passages = [p.keeping(spans.get(index, ())) for index, p in enumerate(context.passages)]
+    return replace(context, passages=tuple(passages))
 
 
 def _one_of(field: str, value: str, *known: str) -> None:
