@@ -87,7 +87,7 @@ class Chain:
     def _step(self, stage: Compressor, context: Context, budget: Budget, left: int) -> Context:
         work, start = current(), time.perf_counter()
         before, tokens = work.seconds, budget.count(context.text)
-        spent, reused = work.tokens_spent, work.tokens_reused
+        spent, reused, notes = work.tokens_spent, work.tokens_reused, len(work.notes)
         result, outcome, detail = self._run(stage, context, budget, tokens, left)
         report = StageReport(
             stage=stage.name,
@@ -97,7 +97,7 @@ class Chain:
             tokens_out=tokens if result is context else budget.count(result.text),
             seconds=_difference(before, work.seconds, time.perf_counter() - start),
             outcomes=tuple((p.document.id, _state(p, outcome)) for p in result.passages),
-            detail=detail,
+            detail="; ".join(filter(None, [detail, *work.notes[notes:]])),
             tokens_spent=work.tokens_spent - spent,
             tokens_reused=work.tokens_reused - reused,
         )

@@ -17,6 +17,7 @@ from service.request import (
     CragOptions,
     ExitOptions,
     Llmlingua2Options,
+    LongLlmlinguaOptions,
     Request,
     StageOptions,
     StageSpec,
@@ -33,6 +34,7 @@ OPTIONS: Mapping[str, type[StageOptions]] = MappingProxyType(
         "crag": CragOptions,
         "tcra-summary": TcraSummaryOptions,
         "tcra-semantic": TcraSemanticOptions,
+        "longllmlingua": LongLlmlinguaOptions,
     }
 )
 """The stages, each with the type of its options."""

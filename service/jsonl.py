@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from condensery import Compression, Document, StageReport
@@ -68,6 +68,7 @@ def written(id_: str, result: Compression) -> str:
             ],
             "tokens_before": totals.tokens_before,
             "tokens_after": totals.tokens_after,
+            "ledger": asdict(totals.ledger),
             "stages": [_stage(report) for report in result.stages],
         },
         ensure_ascii=False,

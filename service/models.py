@@ -1,23 +1,20 @@
-"""Load what the settings name, and say how each stage is made of it."""
+"""Load what the settings name."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from compressors.crag import Crag
-from compressors.engine import Engine, EngineSettings
-from compressors.exit import Exit
+from compressors.engine import Engine, EngineSettings, available_cpus
 from compressors.extractive import ExtractiveSummarizer
-from compressors.llmlingua2 import Llmlingua2
+from compressors.longllmlingua import QuestionReader
 from compressors.models.embedded import EmbeddedModel
 from compressors.models.loading import Placement
 from compressors.models.minilm import MiniLmEncoder
 from compressors.protocols import (
-    Compressor,
     Encoder,
     Forward,
     Segmenter,
@@ -26,20 +23,26 @@ from compressors.protocols import (
     TokenScorer,
 )
 from compressors.segmentation import RuleSegmenter
-from compressors.tcra_semantic import TcraSemantic
-from compressors.tcra_summary import TcraSummary
-from retrieval.clustering import SphericalKMeans
+from compressors.summary_cache import CachedSummarizer, SummaryCache
 from retrieval.retriever import Retriever as IndexRetriever
 from retrieval.storage import load
-from service.catalogue import Backend, Catalogue, Retriever, named
+from service.catalogue import Catalogue, Retriever
 from service.openai_llm import read_key
 from service.settings import Settings
+from service.stages import (
+    EXTRACTIVE,
+    crag_backends,
+    exit_backends,
+    llmlingua2_backends,
+    longllmlingua_backends,
+    tcra_semantic_backends,
+    tcra_summary_backends,
+)
 from service.tokenizers import load_counters
 
 EMBEDDED = "embedded"
 CAUSAL_LM = "causal-lm"
 CHECKPOINT = "checkpoint"
-EXTRACTIVE = "extractive"
 SEQ2SEQ = "seq2seq"
 OPENAI = "openai"
 
@@ -80,15 +83,45 @@ class Loader:
             encoders[CHECKPOINT] = SentenceEncoder.load(model, **self._options("encoder"))
         return encoders | {EMBEDDED: MiniLmEncoder.load(**self._options("minilm"))}
 
+    def question_readers(self) -> dict[str, QuestionReader]:
+        model = self.settings.longllmlingua_model
+        if model is None:
+            return {}
+        from compressors.models.longllmlingua import LongLlmlinguaReader
+
+        # The package runs it: nothing of it goes through the engine.
+        placement = self.placement
+        reader = LongLlmlinguaReader.load(model, device=placement.device, dtype=placement.dtype)
+        return {CAUSAL_LM: reader}
+
+    def segmenter(self) -> Segmenter:
+        if self.settings.sat_model is None:
+            return RuleSegmenter()
+        from compressors.models.sat import SatSegmenter
+
+        return SatSegmenter.load(
+            self.settings.sat_model,
+            threshold=self.settings.sat_threshold,
+            threads=self.settings.threads or available_cpus(),
+            wrap=partial(self.engine.wrap, name="sat"),
+        )
+
     def summarizers(self, encoder: Encoder, segmenter: Segmenter) -> dict[str, Summarizer]:
         summarizers: dict[str, Summarizer] = {EXTRACTIVE: ExtractiveSummarizer(encoder, segmenter)}
         if model := self.settings.summary_model:
             from compressors.models.seq2seq import Seq2SeqSummarizer
 
-            summarizers[SEQ2SEQ] = Seq2SeqSummarizer.load(model, **self._options("seq2seq"))
+            written = Seq2SeqSummarizer.load(model, **self._options("seq2seq"))
+            summarizers[SEQ2SEQ] = self._remembered(written, reads_query=False)
         if self.settings.summarizer_openai:
-            summarizers[OPENAI] = _openai(self.settings)
+            summarizers[OPENAI] = self._remembered(_openai(self.settings), reads_query=True)
         return summarizers
+
+    def _remembered(self, summarizer: Summarizer, *, reads_query: bool) -> Summarizer:
+        if not self.settings.summary_cache_entries:
+            return summarizer
+        cache = SummaryCache(max_entries=self.settings.summary_cache_entries)
+        return CachedSummarizer(summarizer, cache, reads_query=reads_query)
 
     def embedded(self) -> EmbeddedModel:
         return EmbeddedModel.load(**self._options("embedded"))
@@ -121,17 +154,19 @@ def load_catalogue(settings: Settings, placement: Placement, engine: Engine) -> 
     loader = Loader(settings, placement, engine)
     # What is quick to refuse comes first.
     counters = load_counters(settings.tokenizers, settings.default_tokenizer)
-    embedded, segmenter, encoders = loader.embedded(), RuleSegmenter(), loader.encoders()
+    embedded, segmenter, encoders = loader.embedded(), loader.segmenter(), loader.encoders()
     default = next(iter(encoders.values()))
     summarizers = loader.summarizers(default, segmenter)
+    backends = {
+        "exit": exit_backends(loader.sentence_scorers(embedded), segmenter),
+        "llmlingua2": llmlingua2_backends(loader.token_scorers(embedded)),
+        "crag": crag_backends(encoders, segmenter, summarizers),
+        "tcra-summary": tcra_summary_backends(encoders, segmenter, summarizers),
+        "tcra-semantic": tcra_semantic_backends(encoders, segmenter),
+        "longllmlingua": longllmlingua_backends(loader.question_readers()),
+    }
     return Catalogue(
-        backends={
-            "exit": _exit(loader.sentence_scorers(embedded), segmenter),
-            "llmlingua2": _llmlingua2(loader.token_scorers(embedded)),
-            "crag": _summarizing(_made_crag, encoders, segmenter, summarizers),
-            "tcra-summary": _summarizing(_made_tcra_summary, encoders, segmenter, summarizers),
-            "tcra-semantic": _tcra_semantic(encoders, segmenter),
-        },
+        backends={stage: known for stage, known in backends.items() if known},
         counters=counters,
         summarizers=tuple(summarizers),
         retrievers=_retrievers(settings, default),
@@ -146,81 +181,6 @@ def _openai(settings: Settings) -> Summarizer:
     return OpenAiSummarizer.load(
         settings.llm_model or "", api_key=key, base_url=settings.llm_base_url
     )
-
-
-def _exit(scorers: Mapping[str, SentenceScorer], segmenter: Segmenter) -> dict[str, Backend]:
-    return {name: partial(_made_exit, name, scorer, segmenter) for name, scorer in scorers.items()}
-
-
-def _made_exit(
-    name: str, scorer: SentenceScorer, segmenter: Segmenter, options: Mapping[str, Any]
-) -> Compressor:
-    return Exit(scorer, segmenter, name, **options)
-
-
-def _llmlingua2(scorers: Mapping[str, TokenScorer]) -> dict[str, Backend]:
-    return {name: partial(_made_llmlingua2, name, scorer) for name, scorer in scorers.items()}
-
-
-def _made_llmlingua2(name: str, scorer: TokenScorer, options: Mapping[str, Any]) -> Compressor:
-    return Llmlingua2(scorer, name, **options)
-
-
-def _summarizing(
-    made: Callable[..., Compressor],
-    encoders: Mapping[str, Encoder],
-    segmenter: Segmenter,
-    summarizers: Mapping[str, Summarizer],
-) -> dict[str, Backend]:
-    """One backend for each encoder; requests choose the summarizer."""
-    return {
-        name: partial(made, name, encoder, segmenter, summarizers)
-        for name, encoder in encoders.items()
-    }
-
-
-def _made_crag(
-    name: str,
-    encoder: Encoder,
-    segmenter: Segmenter,
-    summarizers: Mapping[str, Summarizer],
-    options: Mapping[str, Any],
-) -> Compressor:
-    wanted = options.get("summarizer")
-    values = {key: value for key, value in options.items() if key != "summarizer"}
-    if wanted is not None:
-        values["summarizer"] = named(summarizers, wanted, "crag.summarizer")
-        name = f"{name}+{wanted}"
-    return Crag(encoder, SphericalKMeans(), segmenter, name, **values)
-
-
-def _made_tcra_summary(
-    name: str,
-    encoder: Encoder,
-    segmenter: Segmenter,
-    summarizers: Mapping[str, Summarizer],
-    options: Mapping[str, Any],
-) -> Compressor:
-    extractive = ExtractiveSummarizer(encoder, segmenter)
-    wanted = options.get("summarizer", EXTRACTIVE)
-    summarizer = named(summarizers, wanted, "tcra_summary.summarizer")
-    if wanted == EXTRACTIVE:
-        # The stage's own way is as extractive, and keeps spans of the documents.
-        return TcraSummary(extractive, name)
-    return TcraSummary(extractive, f"{name}+{wanted}", summarizer)
-
-
-def _tcra_semantic(encoders: Mapping[str, Encoder], segmenter: Segmenter) -> dict[str, Backend]:
-    return {
-        name: partial(_made_tcra_semantic, name, encoder, segmenter)
-        for name, encoder in encoders.items()
-    }
-
-
-def _made_tcra_semantic(
-    name: str, encoder: Encoder, segmenter: Segmenter, options: Mapping[str, Any]
-) -> Compressor:
-    return TcraSemantic(encoder, segmenter, name, **options)
 
 
 def encoder_name(settings: Settings) -> str:

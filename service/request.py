@@ -28,11 +28,15 @@ class Llmlingua2Options:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CragOptions:
-    """Of the stage ``crag``; without a summarizer it keeps representative passages."""
+    """Of the stage ``crag``; without a summarizer it keeps representative passages.
+
+    ``mode`` is ``adaptive`` or ``paper``.
+    """
 
     clusters: int | None = None
     summarizer: str | None = None
     query_weight: float | None = None
+    mode: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +48,30 @@ class TcraSummaryOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TcraSemanticOptions:
-    """Of the stage ``tcra-semantic``."""
+    """Of the stage ``tcra-semantic``; ``mode`` is ``exact`` or ``fast``."""
 
     min_words: int | None = None
+    mode: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongLlmlinguaOptions:
+    """Of the stage ``longllmlingua``; see ``compressors.longllmlingua.Method``."""
+
+    condition_in_question: str | None = None
+    reorder_context: str | None = None
+    dynamic_context_compression_ratio: float | None = None
+    context_budget: str | None = None
+    mode: str | None = None
 
 
 StageOptions = (
-    ExitOptions | Llmlingua2Options | CragOptions | TcraSummaryOptions | TcraSemanticOptions
+    ExitOptions
+    | Llmlingua2Options
+    | CragOptions
+    | TcraSummaryOptions
+    | TcraSemanticOptions
+    | LongLlmlinguaOptions
 )
 
 
@@ -161,6 +182,7 @@ class Totals:
     max_tokens: int | None
     within_budget: bool
     tokens_spent: int
+    tokens_reused: int
     elapsed: float
 
 

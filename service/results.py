@@ -69,5 +69,6 @@ def totals(context: Context, budget: Budget, *, tokens_before: int, elapsed: flo
         max_tokens=budget.max_tokens,
         within_budget=budget.fits(text),
         tokens_spent=sum(report.tokens_spent for report in context.trace),
+        tokens_reused=sum(report.tokens_reused for report in context.trace),
         elapsed=elapsed,
     )

@@ -108,6 +108,15 @@ class Settings:
     ``crag`` and ``tcra-…``, their default then, and what indexes are searched with."""
     summary_model: str | None = None
     """A seq2seq model, by directory or hub name, for the summarizer ``seq2seq``."""
+    summary_cache_entries: CountOrAuto = 1_000
+    """Written summaries that are remembered, in memory, for the same documents; 0: none."""
+    longllmlingua_model: str | None = None
+    """A causal LM, by directory or hub name: the stage ``longllmlingua``, which is there only
+    then."""
+    sat_model: Path | None = None
+    """The directory of a SaT model that finds sentences, with the extra ``sat``; none: rules."""
+    sat_threshold: Annotated[float, Between(0.001, 0.999)] = 0.25
+    """The probability from which on it ends a sentence; .25 for its models ``-sm``, else .025."""
     tokenizers: Mapping[str, str] = field(default_factory=dict, hash=False)
     """Further tokenizers: ``name=source,…``; a source is a tokenizer.json, a directory, a hub
     name, or ``tiktoken:<encoding>``."""

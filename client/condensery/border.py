@@ -17,6 +17,7 @@ from condensery.values import (
     Compression,
     Document,
     DocumentResult,
+    Ledger,
     Limits,
     Outcome,
     ServerInfo,
@@ -253,6 +254,8 @@ def _report_from_pb(message: pb.StageReport) -> StageReport:
         computing=_seconds(message.computing),
         elapsed=_seconds(message.elapsed),
         documents=tuple((each.id, _outcome_from_pb(each.outcome)) for each in message.documents),
+        tokens_spent=message.tokens_spent,
+        tokens_reused=message.tokens_reused,
     )
 
 
@@ -265,7 +268,12 @@ def _totals_from_pb(message: pb.Totals) -> Totals:
         within_budget=message.within_budget,
         tokens_spent=message.tokens_spent,
         elapsed=_seconds(message.elapsed),
+        ledger=_ledger_from_pb(message.ledger),
     )
+
+
+def _ledger_from_pb(message: pb.Ledger) -> Ledger:
+    return Ledger(message.saved, message.spent, message.reused, message.net)
 
 
 def _outcome_from_pb(number: pb.Outcome) -> Outcome:

@@ -127,6 +127,24 @@ class StageReport:
     computing: float
     elapsed: float
     documents: tuple[tuple[str, Outcome], ...]
+    tokens_spent: int = 0
+    """What summarizers read and wrote."""
+    tokens_reused: int = 0
+    """What summaries from the server's cache did not cost again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a result gained and cost, in tokens.
+
+    ``saved`` was taken out of the prompt, ``spent`` was read and written by summarizers; ``net``
+    is the difference. ``reused`` is what summaries from the server's cache did not cost again.
+    """
+
+    saved: int = 0
+    spent: int = 0
+    reused: int = 0
+    net: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +158,7 @@ class Totals:
     within_budget: bool
     tokens_spent: int
     elapsed: float
+    ledger: Ledger = field(default_factory=Ledger)
 
     @property
     def tokens_saved(self) -> int:

@@ -12,6 +12,7 @@ from condensery import (
     Compression,
     Document,
     InvalidRequest,
+    Ledger,
     Source,
     Span,
     StageOutcome,
@@ -108,7 +109,7 @@ RESULT = Compression(
     ),
     summaries=(Summary("s", "x", (Source("a", 2, 3),), 1),),
     stages=(StageReport("exit", "b", StageOutcome.RAN, "why", 3, 1, 0.1, 0.2, 0.3, 0.6, ()),),
-    totals=Totals(3, 2, "words", None, True, 0, 0.6),  # noqa: FBT003 - as long as the type has it
+    totals=Totals(3, 2, "words", None, True, 0, 0.6, Ledger(1, 0, 0, 1)),  # noqa: FBT003
     chain="exit",
 )
 
@@ -125,6 +126,7 @@ def test_writes_the_line_of_the_issue() -> None:
         "summaries": [{"id": "s", "text": "x", "sources": [["a", 2, 3]]}],
         "tokens_before": 3,
         "tokens_after": 2,
+        "ledger": {"saved": 1, "spent": 0, "reused": 0, "net": 1},
         "stages": [
             {
                 "stage": "exit",

@@ -225,7 +225,8 @@ def test_strange_documents_have_a_result_within_the_budget(pipeline: Pipeline, t
 def test_every_stage_of_the_contract_has_a_backend(pipeline: Pipeline) -> None:
     info = pipeline.info()
 
-    assert {stage: names[0] for stage, names in info.stages} == dict.fromkeys(OPTIONS, "embedded")
+    embedded = set(OPTIONS) - {"longllmlingua"}  # which needs a model of the operator's
+    assert {stage: names[0] for stage, names in info.stages} == dict.fromkeys(embedded, "embedded")
     assert dict(info.chains) == dict(CHAINS)
     assert (info.tokenizers, info.summarizers) == (("minilm",), ("extractive",))
     assert (info.indexes, info.device) == (("town",), "cpu")

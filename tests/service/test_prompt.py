@@ -18,6 +18,7 @@ TOTALS = Totals(
     max_tokens=None,
     within_budget=True,
     tokens_spent=0,
+    tokens_reused=0,
     elapsed=0.0,
 )
 PLAIN = Template("Q: {query}\n{context}")

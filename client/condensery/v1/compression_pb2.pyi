@@ -168,8 +168,22 @@ class TcraSemanticOptions(_message.Message):
     mode: TcraSemanticMode
     def __init__(self, min_words: _Optional[int] = ..., mode: _Optional[_Union[TcraSemanticMode, str]] = ...) -> None: ...
 
+class LongLlmlinguaOptions(_message.Message):
+    __slots__ = ("condition_in_question", "reorder_context", "dynamic_context_compression_ratio", "context_budget", "mode")
+    CONDITION_IN_QUESTION_FIELD_NUMBER: _ClassVar[int]
+    REORDER_CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    DYNAMIC_CONTEXT_COMPRESSION_RATIO_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_BUDGET_FIELD_NUMBER: _ClassVar[int]
+    MODE_FIELD_NUMBER: _ClassVar[int]
+    condition_in_question: str
+    reorder_context: str
+    dynamic_context_compression_ratio: float
+    context_budget: str
+    mode: str
+    def __init__(self, condition_in_question: _Optional[str] = ..., reorder_context: _Optional[str] = ..., dynamic_context_compression_ratio: _Optional[float] = ..., context_budget: _Optional[str] = ..., mode: _Optional[str] = ...) -> None: ...
+
 class Stage(_message.Message):
-    __slots__ = ("name", "backend", "rate", "exit", "llmlingua2", "crag", "tcra_summary", "tcra_semantic")
+    __slots__ = ("name", "backend", "rate", "exit", "llmlingua2", "crag", "tcra_summary", "tcra_semantic", "longllmlingua")
     NAME_FIELD_NUMBER: _ClassVar[int]
     BACKEND_FIELD_NUMBER: _ClassVar[int]
     RATE_FIELD_NUMBER: _ClassVar[int]
@@ -178,6 +192,7 @@ class Stage(_message.Message):
     CRAG_FIELD_NUMBER: _ClassVar[int]
     TCRA_SUMMARY_FIELD_NUMBER: _ClassVar[int]
     TCRA_SEMANTIC_FIELD_NUMBER: _ClassVar[int]
+    LONGLLMLINGUA_FIELD_NUMBER: _ClassVar[int]
     name: str
     backend: str
     rate: float
@@ -186,7 +201,8 @@ class Stage(_message.Message):
     crag: CragOptions
     tcra_summary: TcraSummaryOptions
     tcra_semantic: TcraSemanticOptions
-    def __init__(self, name: _Optional[str] = ..., backend: _Optional[str] = ..., rate: _Optional[float] = ..., exit: _Optional[_Union[ExitOptions, _Mapping]] = ..., llmlingua2: _Optional[_Union[Llmlingua2Options, _Mapping]] = ..., crag: _Optional[_Union[CragOptions, _Mapping]] = ..., tcra_summary: _Optional[_Union[TcraSummaryOptions, _Mapping]] = ..., tcra_semantic: _Optional[_Union[TcraSemanticOptions, _Mapping]] = ...) -> None: ...
+    longllmlingua: LongLlmlinguaOptions
+    def __init__(self, name: _Optional[str] = ..., backend: _Optional[str] = ..., rate: _Optional[float] = ..., exit: _Optional[_Union[ExitOptions, _Mapping]] = ..., llmlingua2: _Optional[_Union[Llmlingua2Options, _Mapping]] = ..., crag: _Optional[_Union[CragOptions, _Mapping]] = ..., tcra_summary: _Optional[_Union[TcraSummaryOptions, _Mapping]] = ..., tcra_semantic: _Optional[_Union[TcraSemanticOptions, _Mapping]] = ..., longllmlingua: _Optional[_Union[LongLlmlinguaOptions, _Mapping]] = ...) -> None: ...
 
 class StageList(_message.Message):
     __slots__ = ("stages",)

@@ -1,0 +1,91 @@
+"""The border to the wire: the options of stages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from google.protobuf.message import Message
+
+from compressors.errors import InvalidInput
+from condensery.v1 import compression_pb2 as pb
+from service.request import (
+    CragOptions,
+    ExitOptions,
+    Llmlingua2Options,
+    LongLlmlinguaOptions,
+    StageOptions,
+    TcraSemanticOptions,
+    TcraSummaryOptions,
+)
+
+
+def options_from_pb(stage: pb.Stage) -> StageOptions | None:
+    """``None`` where the stage has none. Raises ``InvalidInput`` within the options."""
+    name = stage.WhichOneof("options")
+    return None if name is None else _OPTIONS[name](getattr(stage, name))
+
+
+def _exit(message: pb.ExitOptions) -> ExitOptions:
+    return ExitOptions(threshold=_set(message, "threshold"))
+
+
+def _llmlingua2(message: pb.Llmlingua2Options) -> Llmlingua2Options:
+    return Llmlingua2Options(
+        threshold=_set(message, "threshold"), min_words=_set(message, "min_words")
+    )
+
+
+def _crag(message: pb.CragOptions) -> CragOptions:
+    return CragOptions(
+        clusters=_set(message, "clusters"),
+        summarizer=message.summarizer or None,
+        query_weight=_set(message, "query_weight"),
+        mode=_mode(pb.CragMode, message.mode, "crag.mode"),
+    )
+
+
+def _tcra_summary(message: pb.TcraSummaryOptions) -> TcraSummaryOptions:
+    return TcraSummaryOptions(summarizer=message.summarizer or None)
+
+
+def _tcra_semantic(message: pb.TcraSemanticOptions) -> TcraSemanticOptions:
+    return TcraSemanticOptions(
+        min_words=_set(message, "min_words"),
+        mode=_mode(pb.TcraSemanticMode, message.mode, "tcra_semantic.mode"),
+    )
+
+
+def _longllmlingua(message: pb.LongLlmlinguaOptions) -> LongLlmlinguaOptions:
+    return LongLlmlinguaOptions(
+        condition_in_question=message.condition_in_question or None,
+        reorder_context=message.reorder_context or None,
+        dynamic_context_compression_ratio=_set(message, "dynamic_context_compression_ratio"),
+        context_budget=message.context_budget or None,
+        mode=message.mode or None,
+    )
+
+
+_OPTIONS: Mapping[str, Callable[[Any], StageOptions]] = MappingProxyType(
+    {
+        "exit": _exit,
+        "llmlingua2": _llmlingua2,
+        "crag": _crag,
+        "tcra_summary": _tcra_summary,
+        "tcra_semantic": _tcra_semantic,
+        "longllmlingua": _longllmlingua,
+    }
+)
+
+
+def _mode(enum: Any, number: int, field: str) -> str | None:  # noqa: ANN401 - the stubs' own
+    """The last word of an enum's name, in lower case; ``None`` where it is not specified."""
+    if number not in enum.values():
+        raise InvalidInput(field, f"is not known: {number}")
+    name = str(enum.Name(number)).rpartition("_")[2].lower()
+    return None if name == "unspecified" else name
+
+
+def _set(message: Message, field: str) -> Any:  # noqa: ANN401 - a field of any type
+    return getattr(message, field) if message.HasField(field) else None

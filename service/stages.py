@@ -1,0 +1,133 @@
+"""How each stage is made of models, for the options that a request sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from compressors.crag import Crag, PaperCrag
+from compressors.errors import InvalidInput
+from compressors.exit import Exit
+from compressors.extractive import ExtractiveSummarizer
+from compressors.llmlingua2 import Llmlingua2
+from compressors.longllmlingua import LongLlmlingua, QuestionReader
+from compressors.protocols import (
+    Compressor,
+    Encoder,
+    Segmenter,
+    SentenceScorer,
+    Summarizer,
+    TokenScorer,
+)
+from compressors.tcra_semantic import TcraSemantic
+from compressors.tcra_summary import TcraSummary
+from retrieval.clustering import SphericalKMeans
+from service.catalogue import Backend, named
+
+EXTRACTIVE = "extractive"
+
+
+def exit_backends(
+    scorers: Mapping[str, SentenceScorer], segmenter: Segmenter
+) -> dict[str, Backend]:
+    return {name: partial(_made_exit, name, scorer, segmenter) for name, scorer in scorers.items()}
+
+
+def _made_exit(
+    name: str, scorer: SentenceScorer, segmenter: Segmenter, options: Mapping[str, Any]
+) -> Compressor:
+    return Exit(scorer, segmenter, name, **options)
+
+
+def llmlingua2_backends(scorers: Mapping[str, TokenScorer]) -> dict[str, Backend]:
+    return {name: partial(_made_llmlingua2, name, scorer) for name, scorer in scorers.items()}
+
+
+def _made_llmlingua2(name: str, scorer: TokenScorer, options: Mapping[str, Any]) -> Compressor:
+    return Llmlingua2(scorer, name, **options)
+
+
+def crag_backends(
+    encoders: Mapping[str, Encoder],
+    segmenter: Segmenter,
+    summarizers: Mapping[str, Summarizer],
+) -> dict[str, Backend]:
+    """One backend for each encoder; requests choose the summarizer."""
+    return {
+        name: partial(_made_crag, name, encoder, segmenter, summarizers)
+        for name, encoder in encoders.items()
+    }
+
+
+def _made_crag(
+    name: str,
+    encoder: Encoder,
+    segmenter: Segmenter,
+    summarizers: Mapping[str, Summarizer],
+    options: Mapping[str, Any],
+) -> Compressor:
+    values = dict(options)
+    is_paper = values.pop("mode", "adaptive") == "paper"
+    wanted = values.pop("summarizer", EXTRACTIVE if is_paper else None)
+    if wanted is not None:
+        values["summarizer"] = named(summarizers, wanted, "crag.summarizer")
+        name = f"{name}+{wanted}"
+    if not is_paper:
+        return Crag(encoder, SphericalKMeans(), segmenter, name, **values)
+    if "query_weight" in values:
+        raise InvalidInput("crag.query_weight", "the paper's mode does not read the query")
+    return PaperCrag(encoder, SphericalKMeans(), segmenter, f"{name}+paper", **values)
+
+
+def tcra_summary_backends(
+    encoders: Mapping[str, Encoder],
+    segmenter: Segmenter,
+    summarizers: Mapping[str, Summarizer],
+) -> dict[str, Backend]:
+    """One backend for each encoder; requests choose the summarizer."""
+    return {
+        name: partial(_made_tcra_summary, name, encoder, segmenter, summarizers)
+        for name, encoder in encoders.items()
+    }
+
+
+def _made_tcra_summary(
+    name: str,
+    encoder: Encoder,
+    segmenter: Segmenter,
+    summarizers: Mapping[str, Summarizer],
+    options: Mapping[str, Any],
+) -> Compressor:
+    extractive = ExtractiveSummarizer(encoder, segmenter)
+    wanted = options.get("summarizer", EXTRACTIVE)
+    summarizer = named(summarizers, wanted, "tcra_summary.summarizer")
+    if wanted == EXTRACTIVE:
+        # The stage's own way is as extractive, and keeps spans of the documents.
+        return TcraSummary(extractive, name)
+    return TcraSummary(extractive, f"{name}+{wanted}", summarizer)
+
+
+def tcra_semantic_backends(
+    encoders: Mapping[str, Encoder], segmenter: Segmenter
+) -> dict[str, Backend]:
+    return {
+        name: partial(_made_tcra_semantic, name, encoder, segmenter)
+        for name, encoder in encoders.items()
+    }
+
+
+def _made_tcra_semantic(
+    name: str, encoder: Encoder, segmenter: Segmenter, options: Mapping[str, Any]
+) -> Compressor:
+    return TcraSemantic(encoder, segmenter, name, **options)
+
+
+def longllmlingua_backends(readers: Mapping[str, QuestionReader]) -> dict[str, Backend]:
+    return {name: partial(_made_longllmlingua, name, reader) for name, reader in readers.items()}
+
+
+def _made_longllmlingua(
+    name: str, reader: QuestionReader, options: Mapping[str, Any]
+) -> Compressor:
+    return LongLlmlingua(reader, name, **options)
