@@ -94,7 +94,7 @@ def checkpoint(family: Family, parent: Path, sizes: dict[str, Any] | None = None
     )
 
     folder = parent / f"tiny-{family.value}"
-    tokenizer = _bert() if family is Family.BERT else _xlm_roberta()
+    tokenizer = _bert() if family is Family.BERT else xlm_roberta(CORPUS, 300)
     shape = {
         "hidden_size": 32,
         "intermediate_size": 64,
@@ -131,10 +131,11 @@ def _bert() -> PreTrainedTokenizerFast:
         show_progress=False, vocab_size=350, special_tokens=specials
     )
     made.train_from_iterator(CORPUS, trainer)
-    return _fast(made, pad="[PAD]", unk="[UNK]", cls="[CLS]", sep="[SEP]", mask="[MASK]")
+    return fast(made, pad="[PAD]", unk="[UNK]", cls="[CLS]", sep="[SEP]", mask="[MASK]")
 
 
-def _xlm_roberta() -> PreTrainedTokenizerFast:
+def xlm_roberta(texts: Sequence[str], size: int) -> PreTrainedTokenizerFast:
+    """A tokenizer of XLM-R's kind, trained on texts."""
     from tokenizers import (
         AddedToken,
         Tokenizer,
@@ -153,17 +154,18 @@ def _xlm_roberta() -> PreTrainedTokenizerFast:
     made.decoder = decoders.Metaspace()
     trainer = trainers.UnigramTrainer(
         show_progress=False,
-        vocab_size=300,
+        vocab_size=size,
         special_tokens=["<s>", "<pad>", "</s>", "<unk>"],
         unk_token="<unk>",  # noqa: S106
     )
-    made.train_from_iterator(CORPUS, trainer)
+    made.train_from_iterator(texts, trainer)
     made.add_special_tokens([AddedToken("<mask>", lstrip=True)])
     frame = {"bos": "<s>", "eos": "</s>", "cls": "<s>", "sep": "</s>"}
-    return _fast(made, pad="<pad>", unk="<unk>", mask="<mask>", **frame)
+    return fast(made, pad="<pad>", unk="<unk>", mask="<mask>", **frame)
 
 
-def _fast(made: Tokenizer, **specials: str) -> PreTrainedTokenizerFast:
+def fast(made: Tokenizer, **specials: str) -> PreTrainedTokenizerFast:
+    """Transformers' tokenizer around a raw one; ``cls="<s>"`` names a token."""
     from transformers import PreTrainedTokenizerFast
 
     names = {f"{name}_token": token for name, token in specials.items()}

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from compressors.budget import Budget
 from compressors.parity import decide
-from compressors.parity_places import Placed, placed
+from compressors.parity_places import Origin, Placed, placed
 from compressors.parity_tokens import PackageTokens, TokenProbabilities
 from compressors.parity_values import Decision, Decisions, ParityOptions
-from compressors.selection import inside, merge_runs
+from compressors.selection import inside, runs
 from compressors.values import Context, Passage, Span, join_slices
 from compressors.work import current
 
@@ -104,12 +104,15 @@ def _kept(
     """What is kept of each passage that has text, and how many words were not found in it."""
     kept: dict[int, Passage] = {}
     lost = 0
-    for (index, reading), decision in zip(readings.items(), decisions.documents, strict=True):
+    for (index, reading), decision, encoding in zip(
+        readings.items(), decisions.documents, decisions.encodings, strict=True
+    ):
         if not decision.kept:
             kept[index] = reading.passage.keeping(())
         elif decision.judged:
-            placing = placed(reading.text, decision, decisions.names, tokens)
-            kept[index] = merge_runs(reading.passage.keeping(reading.spans(placing.places)))
+            origin = Origin.of(reading.text, decisions.names, encoding)
+            placing = placed(reading.text, decision, origin, tokens)
+            kept[index] = _in_runs(reading.passage, reading.spans(placing.places))
             lost += placing.lost
         else:
             kept[index] = reading.passage
@@ -154,11 +157,16 @@ def _with_protected(context: Context, kept: dict[int, Passage]) -> list[Passage]
         spans = [Span(start, end) for start, end in inside(ranges, given.spans)]
         missing = [span for span in spans if not _covered(span, own.spans)]
         if missing:
-            passages[index] = merge_runs(own.keeping(_joined([*own.spans, *missing])))
+            passages[index] = _in_runs(given, _joined([*own.spans, *missing]))
             added += len(missing)
     if added:
         current().note(f"{added} protected texts stay that the package would drop or cut")
     return passages
+
+
+def _in_runs(passage: Passage, spans: Sequence[Span]) -> Passage:
+    found = runs(passage.document.text, [(s.start, s.end, s.score) for s in spans])
+    return passage.keeping([Span(*one) for one in found])
 
 
 def _covered(span: Span, spans: Sequence[Span]) -> bool:

@@ -37,9 +37,9 @@ def decide(
     """
     names = stand_ins(model.tokens, options.force_tokens)
     origin = sum(counts(texts))
-    replaced = [_replaced(text, names) for text in texts]
+    encodings = model.tokens.encode([_replaced(text, names) for text in texts])
     ends = _end_tokens(options.chunk_end_tokens, names)
-    parts = [_parts(model.tokens, tokens, ends) for tokens in model.tokens.strings(replaced)]
+    parts = [_parts(model.tokens, encoding.tokens, ends) for encoding in encodings]
     run = _Run(model, _rules(model.tokens, options, names), counts)
     filtering = options.use_context_level_filter and len(texts) > 1
     if filtering:
@@ -47,7 +47,7 @@ def decide(
     else:
         documents = run.compressed(parts, _reduction(options, options.target_token or None, origin))
     left = sum(counts([document.text for document in documents if document.kept]))
-    return Decisions(tuple(documents), origin, left, names)
+    return Decisions(tuple(documents), origin, left, names, tuple(encodings))
 
 
 def stand_ins(tokens: PackageTokens, phrases: Sequence[str]) -> dict[str, str]:

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from compressors.completion import trimmed
 from compressors.parity_tokens import Family, PackageTokens
 from compressors.parity_values import Decision, Judged
-from compressors.selection import trimmed
 
 if TYPE_CHECKING:
     from tokenizers import Encoding
@@ -72,19 +72,29 @@ class Placing:
     lost: int
 
 
-def placed(
-    source: str, decision: Decision, names: Mapping[str, str], tokens: PackageTokens
-) -> Placing:
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A document as the package cut it into parts: its tokens, and where each one stands."""
+
+    replaced: Replaced
+    tokens: list[str]
+    offsets: list[Range]
+
+    @classmethod
+    def of(cls, source: str, names: Mapping[str, str], encoding: Encoding) -> Origin:
+        """``encoding`` is of the source with names in it."""
+        return cls(Replaced.of(source, names), encoding.tokens, encoding.offsets)
+
+
+def placed(source: str, decision: Decision, origin: Origin, tokens: PackageTokens) -> Placing:
     """Places of the kept words of a judged document, each checked.
 
     A word has several where the package deletes what is unknown from the middle of it.
     """
-    replaced = Replaced.of(source, names)
-    (encoding,) = tokens.encode([replaced.text])
     found: list[Placed] = []
     lost = 0
     for judged in decision.judged:
-        ranges = _word_ranges(replaced, encoding, judged, tokens)
+        ranges = _word_ranges(origin, judged, tokens)
         for cluster in _clusters(ranges):
             kept = [index for index in cluster if judged.kept[index]]
             if not kept:
@@ -99,23 +109,26 @@ def placed(
     return Placing(tuple(_apart(found)), lost)
 
 
-def _word_ranges(
-    replaced: Replaced, encoding: Encoding, judged: Judged, tokens: PackageTokens
-) -> list[list[Range]]:
+def _word_ranges(origin: Origin, judged: Judged, tokens: PackageTokens) -> list[list[Range]]:
     """Where the tokens of each word of a part stand; nothing for those that were not found."""
-    part = judged.part
-    known: list[tuple[str, Range]] = []
-    for token, (start, end) in zip(
-        encoding.tokens[part.start : part.end],
-        encoding.offsets[part.start : part.end],
-        strict=True,
-    ):
-        known += _characters(_bare(token, tokens), replaced, start, end)
-    found = [(_bare(token, tokens), index) for index, token in enumerate(judged.tokens)]
-    wanted = [(character, index) for text, index in found for character in text]
-    ranges: list[Range | None] = [None] * len(judged.tokens)
-    for (_, index), place in zip(wanted, _matched([c for c, _ in wanted], known), strict=True):
-        ranges[index] = _union(ranges[index], place)
+    part = slice(judged.part.start, judged.part.end)
+    known, offsets = origin.tokens[part], origin.offsets[part]
+    bare = [_bare(token, tokens) for token in judged.tokens]
+    ranges: list[Range | None]
+    if known == list(judged.tokens):
+        source = origin.replaced.source
+        ranges = [source(*o) if text else None for text, o in zip(bare, offsets, strict=True)]
+    else:
+        before = [
+            character
+            for token, (start, end) in zip(known, offsets, strict=True)
+            for character in _characters(_bare(token, tokens), origin.replaced, start, end)
+        ]
+        ranges = [None] * len(bare)
+        wanted = [(character, index) for index, text in enumerate(bare) for character in text]
+        found = _matched([character for character, _ in wanted], before)
+        for (_, index), place in zip(wanted, found, strict=True):
+            ranges[index] = _union(ranges[index], place)
     return [
         [place for index in word if (place := ranges[index]) is not None]
         for word in judged.words.places

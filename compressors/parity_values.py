@@ -14,6 +14,7 @@ from compressors.parity_words import Words
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from tokenizers import Encoding
 
 WAYS: Final = ("mean", "first")
 
@@ -92,6 +93,8 @@ class Decisions:
     compressed_tokens: int
     names: Mapping[str, str] = field(default_factory=dict)
     """What stood for forced phrases in the texts that the model read."""
+    encodings: tuple[Encoding, ...] = ()
+    """The tokens of the documents with such names in them, which the parts are cut from."""
 
     @property
     def texts(self) -> list[str]:
