@@ -34,11 +34,12 @@ class Prompt:
 
     def text(self, start: str = START, end: str = END) -> str:
         """The paper's prompt, with what stands for the beginning and the end of a turn."""
+        return f"{self.before(start)}{self.sentence}\n{_QUESTION}{end}\n{start}model\n"
+
+    def before(self, start: str = START) -> str:
+        """What comes before the sentence."""
         # Joined, not formatted: texts may hold braces.
-        return (
-            f"{start}user\nQuery:\n{self.query}\nFull context:\n{self.context}\n"
-            f"Sentence:\n{self.sentence}\n{_QUESTION}{end}\n{start}model\n"
-        )
+        return f"{start}user\nQuery:\n{self.query}\nFull context:\n{self.context}\nSentence:\n"
 
 
 def context_of(title: str, text: str) -> str:
@@ -74,12 +75,21 @@ class PromptTokenizer:
 
     def encode(self, prompts: Sequence[Prompt]) -> list[NDArray[np.int64]]:
         """The ids of each prompt, ``[tokens]``."""
-        texts = [prompt.text(self._start, self._end) for prompt in prompts]
+        texts = [self.text(prompt) for prompt in prompts]
         with current().tokenizing():
             encodings = self._tokenizers.own.encode_batch_fast(texts, add_special_tokens=False)
-            return [self._read(encoding.ids) for encoding in encodings]
+            return [self.read(encoding.ids) for encoding in encodings]
 
-    def _read(self, found: Sequence[int]) -> NDArray[np.int64]:
+    def text(self, prompt: Prompt) -> str:
+        """What the tokenizer reads of a prompt."""
+        return prompt.text(self._start, self._end)
+
+    def place(self, prompt: Prompt) -> int:
+        """At which character of its text the sentence begins."""
+        return len(prompt.before(self._start))
+
+    def read(self, found: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+        """The ids of a prompt as the model reads them, of those that the tokenizer gives."""
         import numpy as np
 
         ids = np.array(found, dtype=np.int64)
@@ -91,8 +101,11 @@ class PromptTokenizer:
         return np.concatenate((np.array(self._vocabulary.prefix, dtype=np.int64), ids))
 
     def tokens(self, text: str) -> Tokens:
-        """The tokens of a text of the user."""
-        return Tokens.of(self._tokenizers.encode([text])[0])
+        """The tokens of a text, as the tokenizer gives them."""
+        return self.tokens_of([text])[0]
+
+    def tokens_of(self, texts: Sequence[str]) -> list[Tokens]:
+        return [Tokens.of(encoding) for encoding in self._tokenizers.encode(texts)]
 
     def answer(self, word: str) -> Sequence[int]:
         """The ids of an answer, without what comes before a text."""

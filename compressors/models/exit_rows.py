@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from compressors.errors import InvalidInput, ModelFailure
+from compressors.models.exit_alike import Alike
 from compressors.models.exit_branches import Branched, Shared
 from compressors.models.exit_overflow import Contexts, Overflow, contexts
 from compressors.models.exit_prompt import Prompt, PromptTokenizer, context_of, sentences_of
@@ -74,14 +75,13 @@ class Rows:
     def _joined(
         self, query: str, context: str, texts: Sequence[str], places: Sequence[int]
     ) -> Iterator[tuple[tuple[int, ...], Branched]]:
+        alike = Alike(self.tokenizer, query, context)
         asked: list[int] = []
         shared: Shared | None = None
         for first in range(0, len(places), _AT_ONCE):
             current().check()
             some = places[first : first + _AT_ONCE]
-            prompts = self.tokenizer.encode(
-                [Prompt(query, context, texts[place]) for place in some]
-            )
+            prompts = alike.encode([texts[place] for place in some])
             for place, prompt in zip(some, prompts, strict=True):
                 if shared is not None and (not self.shared or len(shared) >= _ROW):
                     yield tuple(asked), shared.row
