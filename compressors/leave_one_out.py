@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 from compressors.protocols import Encoder, Segmenter
 from compressors.values import Passage
 from compressors.vectors import Ranges, encoded, sentences_of, slices
-from compressors.words import is_punctuation, word_ranges
+from compressors.words import Words, is_punctuation
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
-
-    from compressors.vectors import Vectors
 
 _AT_ONCE = 512
 """Texts that are read together: sentences are gathered up to this, so vectors never pile up."""
@@ -38,6 +37,20 @@ class Unit:
         without = (self._without(self.words[left : left + group]) for left in lefts)
         return [slices(self.text, self.parts).strip(), *without]
 
+    @property
+    def placed(self) -> tuple[str, Ranges]:
+        """The original, and the words as ranges of it."""
+        whole = slices(self.text, self.parts)
+        text = whole.strip()
+        indent = len(whole) - len(whole.lstrip())
+        words: list[tuple[int, int]] = []
+        for place, (start, end) in enumerate(self.parts):
+            # What stands before a part in the original: the parts before it and what joins them.
+            before = len(slices(self.text, self.parts[: place + 1])) - (end - start)
+            shift = before - start - indent
+            words += [(a + shift, b + shift) for a, b in self.words if start <= a < end]
+        return text, tuple(words)
+
     def encodings(self, group: int) -> int:
         """How many texts that is."""
         return 1 + -(-len(self.words) // group)
@@ -57,10 +70,10 @@ class Unit:
 def units_of(passage: Passage, segmenter: Segmenter, max_words: int) -> list[Unit]:
     """The sentences of what is kept of a passage; those of more words in parts of at most that."""
     text = passage.document.text
+    found = Words.of(text)
     units: list[Unit] = []
     for parts in sentences_of(passage, segmenter):
-        own = [word for start, end in parts for word in word_ranges(text, start, end)]
-        words = [word for word in own if not is_punctuation(text[slice(*word)])]
+        words = [word for word in found.within(parts) if not is_punctuation(text[slice(*word)])]
         heads = [word[0] for word in words[max_words::max_words]]
         borders = [parts[0][0], *heads, parts[-1][1]]
         for left, right in pairwise(borders):
@@ -87,8 +100,10 @@ def worths(encoder: Encoder, units: Sequence[Unit], group: int = 1) -> list[list
     into one ranking. (By d alone long sentences would lose all their words first.) Of a sentence
     that nothing can be left out of, each word is worth .5, and no text is read.
     """
+    import numpy as np
+
     found: list[list[float]] = []
-    for batch in _batches(units, group):
+    for batch in batches(units, lambda unit: unit.encodings(group)):
         read = [unit for unit in batch if len(unit.words) > group]
         vectors = encoded(encoder, [text for unit in read for text in unit.texts(group)])
         start = 0
@@ -98,28 +113,28 @@ def worths(encoder: Encoder, units: Sequence[Unit], group: int = 1) -> list[list
                 continue
             rows = vectors[start : start + unit.encodings(group)]
             start += len(rows)
-            values = _relative(rows)
+            distances = np.linalg.norm(rows[1:] - rows[0], axis=1).astype(np.float64)
+            values = relative(distances)
             found.append([values[place // group] for place in range(len(unit.words))])
     return found
 
 
-def _batches(units: Sequence[Unit], group: int) -> Iterator[list[Unit]]:
+def batches(units: Sequence[Unit], cost: Callable[[Unit], int]) -> Iterator[list[Unit]]:
+    """Units in turn, as many at a time as cost 512 texts together, at least one."""
     batch: list[Unit] = []
     size = 0
     for unit in units:
-        if batch and size + unit.encodings(group) > _AT_ONCE:
+        if batch and size + cost(unit) > _AT_ONCE:
             yield batch
             batch, size = [], 0
         batch.append(unit)
-        size += unit.encodings(group)
+        size += cost(unit)
     if batch:
         yield batch
 
 
-def _relative(rows: Vectors) -> list[float]:
-    import numpy as np
-
-    distances: NDArray[np.float64] = np.linalg.norm(rows[1:] - rows[0], axis=1).astype(np.float64)
+def relative(distances: NDArray[np.float64]) -> list[float]:
+    """``d / (d + m)`` of each distance, m being their mean; .5 where nothing moves anything."""
     mean = float(distances.mean())
     if mean <= 0.0:
         return [0.5] * len(distances)

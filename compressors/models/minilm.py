@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from compressors.errors import Unavailable
+from compressors.models.states import Unpooled, of_rows, token_states
 from compressors.models.tokenization import ThreadTokenizers
+from compressors.one_pass import TokenStates
 from compressors.protocols import Encoded, Forward
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from tokenizers import Tokenizer
+    from tokenizers import Encoding, Tokenizer
     from torch import Tensor
     from transformers import BertModel
 
@@ -85,7 +87,10 @@ def padded(batch: Sequence[Encoded], device: str) -> tuple[Tensor, Tensor, Tenso
 
 
 class MeanPooling:
-    """A ``Forward``: the mean of the last hidden states of a row, as a unit vector ``[384]``."""
+    """A ``Forward``: the mean of the last hidden states of a row, as a unit vector ``[384]``.
+
+    Of an ``Unpooled`` row the states themselves, ``[tokens, 384]``.
+    """
 
     def __init__(self, model: BertModel, device: str) -> None:
         self._model = model
@@ -100,7 +105,7 @@ class MeanPooling:
             states = output.last_hidden_state.float() * mask.unsqueeze(-1)
             mean = states.sum(1) / mask.sum(1, keepdim=True)
             vectors = torch.nn.functional.normalize(mean, dim=1)
-        return list(vectors.cpu().numpy())
+        return of_rows(batch, vectors, states)
 
 
 class MiniLmEncoder:
@@ -129,12 +134,21 @@ class MiniLmEncoder:
 
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        rows = [
-            Encoded((CLS, *encoding.ids[: _TRAINED_LENGTH - 2], SEP))
-            for encoding in self._tokenizers.encode(texts)
-        ]
+        rows = [Encoded(_framed(encoding)) for encoding in self._tokenizers.encode(texts)]
         vectors: Any = self._forward(rows)
         return np.stack(vectors).astype(np.float32)
+
+    def states(self, texts: Sequence[str]) -> Sequence[TokenStates]:
+        """The vectors that ``encode`` takes the mean of, as a ``TokenEncoder`` gives them."""
+        if not texts:
+            return []
+        encodings = self._tokenizers.encode(texts)
+        found = self._forward([Unpooled(_framed(encoding)) for encoding in encodings])
+        return token_states(encodings, found, ahead=1)
+
+
+def _framed(encoding: Encoding) -> tuple[int, ...]:
+    return (CLS, *encoding.ids[: _TRAINED_LENGTH - 2], SEP)
 
 
 class MiniLmCounter:

@@ -16,7 +16,7 @@ from compressors.budget import share_of
 from compressors.errors import InvalidInput, ModelFailure
 from compressors.leave_one_out import group_size, units_of, worths
 from compressors.segmentation import RuleSegmenter
-from compressors.tcra_semantic import TcraSemantic, must_stay
+from compressors.tcra_semantic import TcraSemantic
 from compressors.values import Context, Document, Passage, Span
 from tests.core.words_on_hand import budget, context
 from tests.retrieval.encoders_on_hand import BagEncoder
@@ -161,26 +161,6 @@ def test_numbers_negations_names_and_words_of_the_query_go_last() -> None:
     # Every other word would be worth more: these four kinds have the weight of all the rest.
     for word in ("Delft", "30", "never", "tide"):
         assert word in result.text.split(" ") or f"{word}." in result.text
-
-
-@pytest.mark.parametrize(
-    ("word", "is_first", "expected"),
-    [
-        ("1984", True, True),
-        ("3rd", False, True),
-        ("not", False, True),
-        ("Unless", True, True),
-        ("Delft", False, True),
-        ("The", True, False),
-        ("NASA", True, True),
-        ("iPhone", True, True),
-        ("tide", False, True),
-        ("Tide", True, True),
-        ("river", False, False),
-    ],
-)
-def test_knows_the_words_to_lose_last(word: str, is_first: bool, expected: bool) -> None:  # noqa: FBT001
-    assert must_stay(word, {"tide"}, is_first=is_first) is expected
 
 
 def test_words_that_only_ask_are_not_protected() -> None:
