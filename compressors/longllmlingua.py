@@ -21,7 +21,7 @@ from compressors.protection import merged
 from compressors.scores import checked
 from compressors.selection import ORDINARY, PROTECTED, Candidate
 from compressors.values import Context, Passage, Span, join_slices
-from compressors.words import tied_scores, touches, word_ranges
+from compressors.words import Words, tied_scores, touches
 
 SPAN: Final = "span"
 PARITY: Final = "parity"
@@ -174,7 +174,7 @@ class LongLlmlingua:
         passage = context.passages[index]
         text = passage.document.text
         protected = context.protection.ranges(passage.document)
-        words = [w for span in passage.spans for w in word_ranges(text, span.start, span.end)]
+        words = Words.of(text).within((span.start, span.end) for span in passage.spans)
         if self.mode == PARITY:
             wanted = merged([*kept, *protected])
             parts = [part for word in words for part in _parts(word, wanted)]
