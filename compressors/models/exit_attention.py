@@ -73,6 +73,7 @@ def attend(  # noqa: PLR0913 - as transformers calls it
     unlike = sliding_window != window_of(module.config, module.layer_idx)
     if odd or unlike or dropout or attention_mask is not None:
         raise Unavailable(f"a {type(module).__name__} does not read branches")
+    layout.served.add(module.layer_idx)
     # Heads that share keys are one row of a batch, and look at the same tensor.
     keys, values = key[0].unsqueeze(1), value[0].unsqueeze(1)
     queries = query[0].view(len(keys), -1, *query.shape[2:])

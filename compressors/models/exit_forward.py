@@ -132,6 +132,7 @@ class Branching:
         self._body = model.base_model
         self._head = head
         self._sizes = sizes
+        self._layers: int = model.config.get_text_config().num_hidden_layers
         self._device = str(model.device)
 
     def __call__(self, batch: Sequence[Encoded]) -> Sequence[tuple[Answer, ...]]:
@@ -153,6 +154,9 @@ class Branching:
 
         ids, positions = torch.tensor([[layout.ids], [layout.positions]], device=self._device)
         output = self._body(input_ids=ids, position_ids=positions, use_cache=False, layout=layout)
+        if len(layout.served) != self._layers:
+            # A family may take no notice of the layout, and let branches look at each other.
+            raise Unavailable("its layers do not ask for the attention of branches")
         states: Tensor = output.last_hidden_state[0, torch.tensor(layout.lasts).to(self._device)]
         return states
 

@@ -70,13 +70,17 @@ class _Place:
 
 
 class Layout:
-    """One step: ids and positions, tiles, masks, and the place of each branch's last token."""
+    """One step: ids and positions, tiles, masks, and the place of each branch's last token.
+
+    ``served`` are the layers whose attention was computed by it.
+    """
 
     def __init__(
         self, rows: Sequence[Branched], parts: Sequence[Part], sizes: Sizes, prefix: Prefix
     ) -> None:
         self.prefix = prefix
         self.keeps_prefix = parts[0].kept and parts[0].reads_prefix
+        self.served: set[int] = set()
         self.ids: list[int] = []
         self.positions: list[int] = []
         self._documents: list[int] = []
