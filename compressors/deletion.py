@@ -34,11 +34,10 @@ def keep_best_words(context: Context, candidates: Sequence[Candidate], budget: B
             low = middle
         else:
             high = middle - 1
-    if low < sum(c.rank == PROTECTED for c in ordered):
-        return keep_words(context, ordered, budget, threshold=0.0)  # which refuses
-    if low == 0:
-        # Not even the first fits whole. It is cut, since a later one would not be nested.
-        return keep_words(context, ordered[:1], budget, threshold=0.0)
+    if low < max(1, sum(c.rank == PROTECTED for c in ordered)):
+        # Not all that must stay fits, which is refused; or not even the first does. It may be a
+        # row of a table, so a later one stays, nested or not, rather than a piece of it.
+        return keep_words(context, ordered, budget, threshold=0.0)
     return keep_words(context, ordered[:low], freely, threshold=0.0)
 
 

@@ -303,19 +303,23 @@ def test_t5_what_a_negation_negates_stays_with_it() -> None:
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.text(max_size=60), min_size=1, max_size=3), st.floats(0.01, 1.0))
+@given(
+    st.lists(st.text("aeén 河流.,'-03%🙂ßN ", max_size=60), min_size=1, max_size=3),
+    st.floats(0.1, 1.0),
+)
 def test_t7_no_more_tokens_than_before_and_none_above_the_budget(
     stage: Compressor, texts: list[str], rate: float
 ) -> None:
     """T7: in subword tokens, of which a text may have more when a word of it is missing."""
     given_context, count = context("lamp", *texts), Budget(minilm()).count
     before = count(given_context.text)
-    limited = Budget(minilm(), share_of(max(1, before), rate))
+    # A word of several tokens is not cut within one, so no less than such a word can be asked for.
+    limited = Budget(minilm(), max(8, share_of(max(1, before), rate)))
 
     result = stage.compress(given_context, limited)
 
     assert count(result.text) <= before
-    assert limited.fits(result.text) or before == 0
+    assert limited.fits(result.text)
 
 
 class States(BagEncoder):
