@@ -35,6 +35,13 @@ class Layout:
             return not self.text[start].isspace() or not self.text[start:end].isspace()
         return next(self._members(start, end), None) is not None
 
+    def core(self, start: int, end: int) -> Range | None:
+        """A range from its first to its last character that is there for its own sake, if any."""
+        if not self.structures:
+            return (start, end) if self.is_worded(start, end) else None
+        members = list(self._members(start, end))
+        return trimmed(self.text, members[0][0], members[-1][1]) if members else None
+
     def completed(self, kept: Sequence[Scored]) -> list[Scored]:
         """Ranges, none blank, with the frames and commas that they need, and no others; sorted.
 

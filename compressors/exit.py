@@ -6,18 +6,20 @@ encoder scores all sentences of a document in one pass instead.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from compressors.budget import Budget
+from compressors.completion import Layout
 from compressors.errors import InvalidInput
 from compressors.protocols import Pieces, Segmenter, SentenceScorer
 from compressors.scores import checked
+from compressors.sections import Range
 from compressors.selection import ORDINARY, PROTECTED, Candidate, inside, select
-from compressors.values import Context, Passage
+from compressors.values import Context
 from compressors.words import touches
 
-Ranges = Sequence[tuple[int, int]]
+_Sentence = tuple[Range, Range, int]
+"""Where a sentence is; what of it is read, without the header of a table before it; its rank."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,33 +41,39 @@ class Exit:
             raise InvalidInput("exit.threshold", f"must be in [0, 1], is {self.threshold}")
 
     def compress(self, context: Context, budget: Budget) -> Context:
-        pieces = {
-            index: _sentences(passage, self.segmenter)
+        sentences = {
+            index: _sentences(context, index, self.segmenter)
             for index, passage in enumerate(context.passages)
             if passage.spans
         }
-        if not pieces:
+        if not sentences:
             return context
-        scores = self.scorer.score(context.query, list(pieces.values()))
+        pieces = [
+            Pieces(passage.document.text, tuple(core for _, core, _ in own), passage.document.title)
+            for passage, own in ((context.passages[index], own) for index, own in sentences.items())
+        ]
+        scores = self.scorer.score(context.query, pieces)
         candidates: list[Candidate] = []
-        for (index, piece), row in zip(pieces.items(), scores, strict=True):
-            kept = context.protection.ranges(context.passages[index].document)
-            candidates += _candidates(index, piece, row, kept)
+        for (index, own), row in zip(sentences.items(), scores, strict=True):
+            values = checked(row, len(own))
+            candidates += (
+                Candidate(index, *whole, score, rank)
+                for (whole, _, rank), score in zip(own, values, strict=True)
+            )
         return select(context, candidates, budget, threshold=self.threshold)
 
 
-def _sentences(passage: Passage, segmenter: Segmenter) -> Pieces:
-    text = passage.document.text
-    ranges = inside(segmenter.spans(text), passage.spans)
-    worded = tuple((start, end) for start, end in ranges if not text[start:end].isspace())
-    return Pieces(text, worded, passage.document.title)
-
-
-def _candidates(
-    index: int, piece: Pieces, scores: Sequence[float], kept: Ranges
-) -> list[Candidate]:
-    values = checked(scores, len(piece.ranges))
-    return [
-        Candidate(index, start, end, score, PROTECTED if touches(start, end, kept) else ORDINARY)
-        for (start, end), score in zip(piece.ranges, values, strict=True)
-    ]
+def _sentences(context: Context, index: int, segmenter: Segmenter) -> list[_Sentence]:
+    passage = context.passages[index]
+    kept = context.protection.ranges(passage.document)
+    layout = Layout.of(passage)
+    ranges = inside(segmenter.spans(layout.text), passage.spans)
+    cores = [layout.core(start, end) for start, end in ranges]
+    is_empty = not any(cores)
+    sentences: list[_Sentence] = []
+    for (start, end), core in zip(ranges, cores, strict=True):
+        if kept and touches(start, end, kept):
+            sentences.append(((start, end), core or (start, end), PROTECTED))
+        elif core or (is_empty and not layout.text[start:end].isspace()):
+            sentences.append(((start, end), core or (start, end), ORDINARY))
+    return sentences
