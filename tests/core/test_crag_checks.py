@@ -29,7 +29,7 @@ from compressors.summary_cache import CachedSummarizer, SummaryCache
 from compressors.values import outcome_of
 from compressors.work import Work
 from retrieval.clustering import EuclideanKMeans, SphericalKMeans
-from tests.core.test_crag import OUTLIER, FirstWords, crag, reviews
+from tests.core.test_crag import OUTLIER, FirstWords, Saying, crag, reviews
 from tests.core.words_on_hand import budget, context
 from tests.retrieval.encoders_on_hand import BagEncoder
 
@@ -458,6 +458,21 @@ def test_c11_a_written_summary_cites_the_documents_of_its_cluster_and_no_other()
     ids = [p.document.id for p in given_context.passages]
     clusters = [{ids[place] for place in places} for places in clusters_of(given_context, None)]
     assert cited == clusters
+
+
+def test_c11_a_written_summary_has_no_number_that_its_source_does_not_have() -> None:
+    result = crag(Saying("There were 4 stars for it"), clusters=4).compress(
+        context("q", *reviews(3), *["We gave it 4 stars. That was in May. It rained."] * 3),
+        budget(36),
+    )
+
+    assert [{s.document_id for s in p.document.sources} for p in result.summaries] == [{"4"}]
+    assert (
+        result.notes.count(
+            "summary refused (a number that its source does not hold), sentences instead"
+        )
+        == 3
+    )
 
 
 def test_c12_without_a_weight_the_query_is_not_read_and_clusters_are_the_papers() -> None:
