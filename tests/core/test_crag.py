@@ -1,4 +1,4 @@
-"""Checks C4 to C12 of spec/cluster_and_summary.md, on real clusters of vectors made by hand."""
+"""CRAG on real clusters of vectors made by hand; spec checks by number: ``test_crag_checks``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +15,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from compressors.budget import Budget
-from compressors.crag import Crag
 from compressors.errors import (
     Cancelled,
     CompressionError,
@@ -31,58 +29,9 @@ from compressors.protocols import Summarizer, Summary
 from compressors.segmentation import RuleSegmenter
 from compressors.values import Context, Document, Outcome, Passage, Source, outcome_of
 from compressors.work import Work
-from retrieval.clustering import SphericalKMeans
+from tests.core.crag_on_hand import OUTLIER, TOPICS, FirstWords, Saying, crag, reviews
 from tests.core.words_on_hand import budget, context
 from tests.retrieval.encoders_on_hand import BagEncoder
-
-TOPICS = {
-    "food": "Breakfast tasted great. The cook made eggs. Breakfast eggs were great food.",
-    "room": "Our room was clean. The bed and the room were large. A large clean room.",
-    "place": "Close to the beach. The beach is near the hotel. Near beach and bus.",
-    "staff": "Staff helped us. The friendly staff smiled. Helpful friendly staff.",
-}
-OUTLIER = "Bedbugs bit my daughter."
-
-
-def reviews(n: int) -> list[str]:
-    """Reviews in turn of four topics, each a little different."""
-    topics = list(TOPICS.values())
-    return [f"{topics[i % 4]} Visitor{i} wrote." for i in range(n)]
-
-
-def crag(summarizer: Summarizer | None = None, **changes: Any) -> Crag:
-    made = Crag(
-        BagEncoder(), SphericalKMeans(), RuleSegmenter(), "bag", summarizer, query_weight=0.0
-    )
-    return replace(made, **changes)
-
-
-@dataclass(frozen=True)
-class FirstWords:
-    """A ``Summarizer`` that gives the first words that fit, and remembers what it was asked."""
-
-    tokens: int = 5
-    asked: list[tuple[str, int]] = field(default_factory=list)
-    name: str = "first-words"
-
-    def summarize(self, query: str, passages: Sequence[Passage], limit: Budget) -> Summary:
-        self.asked.append((query, limit.max_tokens or 0))
-        words = " ".join(p.text for p in passages).split()[
-            : min(self.tokens, limit.max_tokens or 0)
-        ]
-        sources = tuple(Source(p.document.id, s.start, s.end) for p in passages for s in p.spans)
-        return Summary(" ".join(words).lower(), sources, tokens_spent=7)
-
-
-@dataclass(frozen=True)
-class Saying:
-    """A ``Summarizer`` that always says the same."""
-
-    text: str
-    name: str = "saying"
-
-    def summarize(self, query: str, passages: Sequence[Passage], limit: Budget) -> Summary:
-        return Summary(self.text, (Source(passages[0].document.id, 0, 1),))
 
 
 @dataclass(frozen=True)
