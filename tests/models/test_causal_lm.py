@@ -46,18 +46,18 @@ def naive(folder: Path, query: str, documents: Sequence[Pieces]) -> list[list[fl
     return scores
 
 
-def test_scores_are_those_of_plain_transformers_code(causal_model: Path) -> None:
-    """Batched and padded equals one by one; the spec's bound for naive scorers is 2e-6."""
+def test_e10_scores_are_those_of_plain_transformers_code(causal_model: Path) -> None:
+    """One prefix a document, steps and tiles: the spec's bound is 2e-6."""
     scores = CausalLmScorer.load(str(causal_model), device="cpu").score(QUERY, DOCUMENTS)
 
     wanted = naive(causal_model, QUERY, DOCUMENTS)
     assert [len(row) for row in scores] == [len(row) for row in wanted]
     for row, own in zip(scores, wanted, strict=True):
-        assert row == pytest.approx(own, abs=1e-5)
+        assert max(abs(one - other) for one, other in zip(row, own, strict=True)) < 2e-6
     assert max(map(max, wanted)) - min(map(min, wanted)) > 0.05
 
 
-def test_scores_do_not_depend_on_the_batch(gemma: Path) -> None:
+def test_e10_scores_do_not_depend_on_the_batch(gemma: Path) -> None:
     alone = CausalLmScorer.load(str(gemma), device="cpu", wrap=one_by_one)
     at_once = CausalLmScorer.load(str(gemma), device="cpu", wrap=lambda forward: forward)
 
@@ -78,25 +78,25 @@ def one_by_one(forward: Forward) -> Forward:
     ("yes", "no", "score"),
     [(0, 0, 0.5), (2, 0, 0.880797), (-1, 1, 0.119203), (1000, 990, 0.9999546), (-1e4, 1e4, 0)],
 )
-def test_score_is_the_sigmoid_of_the_difference(yes: float, no: float, score: float) -> None:
-    """E6, with logits for which an exponential would overflow."""
+def test_e6_score_is_the_sigmoid_of_the_difference(yes: float, no: float, score: float) -> None:
+    """With logits for which an exponential would overflow."""
     assert Answer(yes, no).score == pytest.approx(score, abs=1e-6)
 
 
-def test_a_logit_that_is_no_number_gives_no_score() -> None:
-    """E3: what is not in [0, 1] must not pass for a score."""
+def test_e3_a_logit_that_is_no_number_gives_no_score() -> None:
+    """What is not in [0, 1] must not pass for a score."""
     assert math.isnan(Answer(math.nan, 0.0).score)
 
 
-def test_measures_the_probability_of_either_answer() -> None:
-    """E7: two of twelve equal logits are a sixth."""
+def test_e7_measures_the_probability_of_either_answer() -> None:
+    """Two of twelve equal logits are a sixth."""
     assert mass_of(torch.zeros(12), (0, 1)) == pytest.approx(1 / 6)
 
 
-def test_warns_once_of_a_model_that_says_neither(
+def test_e7_warns_once_of_a_model_that_says_neither(
     gemma: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """E7: random weights spread over the whole vocabulary; the log holds no text."""
+    """Random weights spread over the whole vocabulary; the log holds no text."""
     scorer = CausalLmScorer.load(str(gemma), device="cpu")
     with caplog.at_level(logging.WARNING):
         scorer.score(QUERY, DOCUMENTS)
@@ -107,11 +107,9 @@ def test_warns_once_of_a_model_that_says_neither(
     assert "Louvre" not in record.getMessage()
 
 
-def test_does_not_warn_of_a_model_that_says_either(
+def test_e7_does_not_warn_of_a_model_that_says_either(
     gemma: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """E7."""
-
     def sure(_: Forward) -> Forward:
         return lambda batch: [(Answer(3.0, 1.0, mass=0.9),) * branches(row) for row in batch]
 
@@ -128,7 +126,7 @@ def branches(row: Encoded) -> int:
 
 
 class NoLargeHead(TorchFunctionMode):
-    """Remembers the shape of every tensor that has as many columns as there are words."""
+    """Remembers the shape of every tensor that is computed and has the size of the vocabulary."""
 
     def __init__(self, vocabulary: int) -> None:
         super().__init__()
@@ -139,13 +137,13 @@ class NoLargeHead(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:
         result = func(*args, **(kwargs or {}))
-        if isinstance(result, torch.Tensor) and result.shape[-1:] == (self.vocabulary,):
+        if isinstance(result, torch.Tensor) and self.vocabulary in result.shape:
             self.shapes.append(tuple(result.shape))
         return result
 
 
-def test_only_two_rows_of_the_head_are_used(gemma: Path, scorer: CausalLmScorer) -> None:
-    """E11: no tensor of vocabulary times length; one position a batch measures the mass."""
+def test_e11_only_two_rows_of_the_head_are_used(gemma: Path, scorer: CausalLmScorer) -> None:
+    """No tensor of vocabulary times length; one position a batch measures the mass."""
     vocabulary = len(AutoTokenizer.from_pretrained(gemma))
     with NoLargeHead(vocabulary) as seen:
         scorer.score(QUERY, DOCUMENTS)
