@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,18 @@ from compressors.errors import ModelFailure
 from compressors.protocols import Clusterer, Encoder, Segmenter
 from compressors.values import Context, Passage
 from compressors.vectors import encoded, mean_direction, passage_vectors
+from compressors.work import current
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     Vectors = NDArray[np.float32]
+
+USUAL = 4
+"""Clusters where none are searched for; what is said of the paper's own choice."""
+_SEARCH = 0.2
+"""Seconds that should be left to look for the best number of clusters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +40,24 @@ class Cluster:
     def size(self) -> int:
         """Documents, copies among them."""
         return len(self.members) + len(self.copies)
+
+
+@dataclass(frozen=True, slots=True)
+class InTime:
+    """A ``Clusterer`` that looks for no number of clusters where the deadline is near.
+
+    It then takes four, or as many as there are rows, and notes it: which number is best depends on
+    the documents alone, and whether there is time to ask does not.
+    """
+
+    clusterer: Clusterer
+
+    def labels(self, vectors: Vectors, clusters: int | None) -> Sequence[int]:
+        work = current()
+        if clusters is None and work.remaining is not None and work.remaining < _SEARCH:
+            clusters = max(1, min(USUAL, len(vectors)))
+            work.note(f"no time to look for the number of clusters, {clusters} taken")
+        return self.clusterer.labels(vectors, clusters)
 
 
 @dataclass(frozen=True, slots=True)

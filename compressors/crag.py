@@ -12,21 +12,16 @@ from dataclasses import dataclass
 from math import sqrt
 
 from compressors.budget import Budget, share_of
-from compressors.clusters import Cluster, Clustering, parted
+from compressors.clusters import USUAL, Cluster, Clustering, InTime, parted
 from compressors.errors import InvalidInput
 from compressors.groups import Group, GroupSummaries
 from compressors.protocols import Clusterer, Encoder, Segmenter, Summarizer
 from compressors.representatives import Representatives
 from compressors.shares import represented
 from compressors.values import Context, Passage
-from compressors.work import current
 
 _FEWEST = 4
 """The paper's smallest case; fewer documents have no groups to speak of."""
-_USUAL = 4
-"""Clusters where none are searched for; what is said of the paper's own choice."""
-_SWEEP_SECONDS = 0.2
-"""With less time left, nobody looks for the best number of clusters."""
 _FINE = 1000
 """Weights are whole numbers; of so many parts of that of a cluster of one document."""
 
@@ -68,11 +63,9 @@ class Crag:
             return context.noting(f"fewer than {_FEWEST} documents")
         limited = _limited(context, budget, self.rate)
         query = context.query if self.query_weight else ""
-        clustering = Clustering(self.encoder, self.clusterer, self.segmenter)
-        number, note = self._number(len(members))
-        clusters = clustering.of(members, number, copies=copies, query=query)
+        clustering = Clustering(self.encoder, InTime(self.clusterer), self.segmenter)
+        clusters = clustering.of(members, self.clusters, copies=copies, query=query)
         noted = context.noting(_sizes(clusters))
-        noted = noted.noting(note) if note else noted
         representatives = Representatives(self.encoder, self.segmenter, self.query_weight)
         weights = _weights(clusters, self.query_weight if query.strip() else 0.0)
         if self.summarizer is None:
@@ -83,15 +76,6 @@ class Crag:
             writer = GroupSummaries(self.summarizer, representatives, query)
             result = writer.of(noted, groups, limited)
         return _telling_of_lost(result, context, clusters)
-
-    def _number(self, distinct: int) -> tuple[int | None, str]:
-        # Which number is best depends on the documents alone. Whether there is time to ask does
-        # not, so that is said.
-        left = current().remaining
-        if self.clusters is not None or left is None or left >= _SWEEP_SECONDS:
-            return self.clusters, ""
-        number = min(_USUAL, distinct)
-        return number, f"no time to look for the number of clusters, {number} taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +94,7 @@ class PaperCrag:
     segmenter: Segmenter
     backend: str
     summarizer: Summarizer
-    clusters: int = _USUAL
+    clusters: int = USUAL
     rate: float = 0.5
     name: str = "crag"
 

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from compressors import Chain, ModelFailure, Outcome
+from compressors.clusters import InTime
 from compressors.crag import Crag, PaperCrag
 from compressors.extractive import ExtractiveSummarizer
 from compressors.representatives import Representatives
 from compressors.summary_cache import CachedSummarizer, SummaryCache
 from compressors.values import outcome_of
-from compressors.work import Work
+from compressors.work import Work, current
 from retrieval.clustering import EuclideanKMeans, SphericalKMeans
 from tests.core.crag_on_hand import (
     EXTRACTIVE,
@@ -245,28 +246,44 @@ def test_c13_the_ledger_tells_saved_spent_and_reused_tokens_apart() -> None:
     assert (second.tokens_spent, second.tokens_reused) == (0, 28)
 
 
+@dataclass(frozen=True)
+class Slow(BagEncoder):
+    """A ``BagEncoder`` after which so many seconds are left to the request."""
+
+    seconds: float = 600.0
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        rows = super().encode(texts)
+        current().deadline = time.monotonic() + self.seconds
+        return rows
+
+
+SIX = ["bed soft", "egg cold", "bus late", "bar loud", "sea blue", "key lost"]
+SIX_TOPICS = [f"{topic} {topic} {topic} Guest{n}." for n in range(4) for topic in SIX]
+
+
 def test_c14_near_its_deadline_a_request_has_four_clusters_and_is_told_so() -> None:
-    topics = ["bed soft", "egg cold", "bus late", "bar loud", "sea blue", "key lost"]
-    texts = [f"{topic} {topic} {topic} Guest{n}." for n in range(4) for topic in topics]
-    given_context = context("q", *texts)
+    def detail(seconds: float) -> str:
+        chain = Chain((crag(encoder=Slow(seconds=seconds)),))
+        return chain.compress(context("q", *SIX_TOPICS), budget(60)).trace[0].detail
 
-    with Work(deadline=time.monotonic() + 0.15).active():
-        hurried = crag().compress(given_context, budget(60))
-    with Work(deadline=time.monotonic() + 600).active():
-        patient = crag().compress(given_context, budget(60))
-
-    assert len(sizes(hurried)[1]) == 4
-    assert hurried.notes[1] == "no time to look for the number of clusters, 4 taken"
-    assert len(sizes(patient)[1]) == 6
-    assert len(patient.notes) == 1
+    assert detail(600.0) == "24 documents in 6 clusters: 4, 4, 4, 4, 4, 4"
+    hurried, note = detail(0.15).split("; ")
+    assert hurried.startswith("24 documents in 4 clusters: ")
+    assert note == "no time to look for the number of clusters, 4 taken"
 
 
-def test_c14_a_number_that_is_given_needs_no_time() -> None:
-    with Work(deadline=time.monotonic() + 0.15).active():
-        result = crag(clusters=2).compress(context("q", *reviews(12)), budget(60))
+@pytest.mark.parametrize(("rows", "clusters", "expected"), [(12, 2, 2), (2, None, 2), (1, None, 1)])
+def test_c14_no_more_clusters_than_were_given_or_than_there_are_rows(
+    rows: int, clusters: int | None, expected: int
+) -> None:
+    vectors = BagEncoder().encode(SIX_TOPICS[:rows])
 
-    assert len(sizes(result)[1]) == 2
-    assert len(result.notes) == 1
+    with Work(deadline=time.monotonic() + 0.15).active() as work:
+        labels = InTime(SphericalKMeans()).labels(vectors, clusters)
+
+    assert len(set(labels)) == expected
+    assert len(work.notes) == (clusters is None)
 
 
 def test_c14_clustering_100_documents_takes_less_than_50_ms_of_a_core() -> None:
