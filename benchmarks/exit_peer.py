@@ -11,7 +11,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from compressors.models.exit_prompt import END, START, Prompt, context_of
 from compressors.protocols import Pieces
@@ -164,8 +164,8 @@ def tokenizer() -> PreTrainedTokenizerFast:
     made.post_processor = processors.TemplateProcessing(
         single="<bos> $A", special_tokens=[("<bos>", 2)]
     )
-    names: dict[str, Any] = {"pad_token": "<pad>", "bos_token": "<bos>", "unk_token": "<unk>"}
-    return PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<eos>", **names)  # noqa: S106
+    names = {f"{name}_token": f"<{name}>" for name in ("pad", "eos", "bos", "unk")}
+    return PreTrainedTokenizerFast(tokenizer_object=made, **names)  # type: ignore[no-untyped-call] # transformers'
 
 
 def document(size: int, count: int, seed: int, counter: PreTrainedTokenizerFast) -> Pieces:
