@@ -31,8 +31,7 @@ def forward_of(
 
     Raises ``Unavailable`` where none does, ``ModelFailure`` where the model gives no numbers.
     """
-    head = Head(model, answers)
-    plain = OneByOne(model, head, padding)
+    plain = OneByOne(model, Head(model, answers), padding)
     _check_head(model, plain, answers, name)
     wanted = [answer for row in plain(_probe(answers)) for answer in row]
     before = model.config._attn_implementation  # noqa: SLF001 - transformers has no other word for it
@@ -40,7 +39,7 @@ def forward_of(
         _check_layers(model, longest)
         register()
         model.set_attn_implementation(NAME)
-        tried = Branching(model, head, _TINY)
+        tried = Branching(model, Head(model, answers), _TINY)
         found = [answer for row in tried(_probe(answers)) for answer in row]
         if not _alike(model, wanted, found):
             raise Unavailable("its answers to branches are others than to whole prompts")  # noqa: TRY301
@@ -48,8 +47,8 @@ def forward_of(
         model.set_attn_implementation(before)
         reason = str(error) if isinstance(error, Unavailable) else type(error).__name__
         _log.warning("model %s reads every sentence with its whole document: %s", name, reason)
-        return plain
-    return Branching(model, head, Sizes.of(str(model.device)))
+        return OneByOne(model, Head(model, answers), padding)
+    return Branching(model, Head(model, answers), Sizes.of(str(model.device)))
 
 
 def _probe(answers: tuple[int, int]) -> list[Branched]:
