@@ -66,8 +66,10 @@ def test_summaries_are_the_same(tmp_path: Path, engine: Engine) -> None:
     folder = str(taught.t5(tmp_path))
     passages = [Passage.whole(Document(str(n), text)) for n, text in enumerate(taught.SUMMARIES)]
     budgets = [WORDS.budget(n) for n in (6, 10, 12)]
-    alone = Seq2SeqSummarizer.load(folder, device="cpu")
-    shared = Seq2SeqSummarizer.load(folder, device="cpu", wrap=partial(engine.wrap, name="seq2seq"))
+    alone = Seq2SeqSummarizer.load(folder, device="cpu", gate=None)
+    shared = Seq2SeqSummarizer.load(
+        folder, device="cpu", wrap=partial(engine.wrap, name="seq2seq"), gate=None
+    )
     tasks = [(passage, budget) for passage in passages for budget in budgets]
 
     with ThreadPoolExecutor(8) as pool:
