@@ -31,6 +31,7 @@ from compressors.errors import InvalidInput
 from compressors.models.package_classifier import PackageClassifier
 from compressors.parity import decide
 from compressors.parity_tokens import LONGEST, Family, Row
+from compressors.parity_words import Counts
 from compressors.protocols import Encoded
 
 if TYPE_CHECKING:
@@ -88,9 +89,10 @@ class Sides:
     """The package and ours on the same tokenizer."""
 
     family: Family
+    folder: Path
     theirs: PromptCompressor
     ours: PackageClassifier
-    counts: TiktokenCounts
+    counts: Counts
 
     def compared(self, case: Case) -> Compared:
         theirs, ours = Hashed(case.seed, case.levels), Hashed(case.seed, case.levels)
@@ -159,10 +161,8 @@ def sides(family: Family, folder: Path) -> Sides:
     """Both on a tiny checkpoint that is saved in the folder."""
     counting = encoding()
     model = checkpoint(family, folder)
-    theirs = package(model, counting)
-    return Sides(
-        family, theirs, PackageClassifier.load(str(model), device="cpu"), TiktokenCounts(counting)
-    )
+    theirs, ours = package(model, counting), PackageClassifier.load(str(model), device="cpu")
+    return Sides(family, model, theirs, ours, TiktokenCounts(counting))
 
 
 def compare(count: int, seed: int, families: Sequence[Sides]) -> list[Compared]:

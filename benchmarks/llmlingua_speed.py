@@ -12,7 +12,8 @@ not change what the work costs. Passages are paragraphs of SQuAD, joined and cut
 length, like the rows of `benchmarks.batching`: 67 words in the median, 8 to 700.
 
 ``tokenizing`` is all that makes tokens, and counts them; ``model`` is the forward pass; ``host`` is
-the rest. The seconds of the parts are from one pass of their own.
+the rest, with what our rows wait for the engine's thread. The seconds of the parts are from one
+pass of their own.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -34,9 +35,9 @@ from benchmarks.llmlingua_peer import encoding, package, undisturbed
 from benchmarks.llmlingua_shapes import SHAPES
 from benchmarks.pairs import machine, paired
 from compressors.budget import Budget, share_of
+from compressors.engine import Engine, EngineSettings
 from compressors.llmlingua2 import Llmlingua2
 from compressors.llmlingua2_parity import Llmlingua2Parity
-from compressors.models.batches import SmallBatches
 from compressors.models.package_classifier import PackageClassifier
 from compressors.models.token_classifier import Checkpoint, TokenClassifier
 from compressors.parity_values import ParityOptions
@@ -50,8 +51,6 @@ from training.data import rows
 if TYPE_CHECKING:
     from llmlingua import PromptCompressor
     from tiktoken import Encoding
-
-BATCH_TOKENS: Final = {"cpu": 2048, "cuda": 16_384}
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +155,11 @@ class _Timed:
         return run
 
 
-def ours(folder: Path, counting: Encoding, rate: float, device: str, dtype: str) -> dict[str, Ours]:
-    """Both modes on one copy of the checkpoint."""
-    checkpoint = Checkpoint.load(str(folder), device=device, dtype=dtype)
-    forward = SmallBatches(checkpoint.forward(), BATCH_TOKENS[device.partition(":")[0]])
+def ours(
+    checkpoint: Checkpoint, engine: Engine, counting: Encoding, rate: float
+) -> dict[str, Ours]:
+    """Both modes on one copy of the checkpoint, which the engine runs, as in the service."""
+    forward = engine.wrap(checkpoint.forward(), name="llmlingua2")
     words = TokenClassifier.of(checkpoint, forward)
     model = PackageClassifier.of(checkpoint, forward)
     stages: dict[str, Compressor] = {
@@ -205,10 +205,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, undisturbed():
         saved = SHAPES[arguments.shape](Path(folder), passages(400, seed=1))
         theirs = Theirs(package(saved, counting, arguments.device), arguments.rate)
-        ways = ours(saved, counting, arguments.rate, arguments.device, arguments.dtype)
+        loaded = Checkpoint.load(str(saved), device=arguments.device, dtype=arguments.dtype)
         click.echo(f"{machine(arguments.device)}; {arguments.shape}, ours in {arguments.dtype}")
-        for count in arguments.passages:
-            table(theirs, ways, count, arguments.rounds)
+        with Engine(EngineSettings.for_device(arguments.device)) as engine:
+            ways = ours(loaded, engine, counting, arguments.rate)
+            for count in arguments.passages:
+                table(theirs, ways, count, arguments.rounds)
 
 
 if __name__ == "__main__":

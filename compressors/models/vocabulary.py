@@ -114,7 +114,11 @@ def _frame(
     from tokenizers import Tokenizer
 
     # As transformers would add them: the post-processor of its raw tokenizer does it.
-    probe = Tokenizer.from_str(serialized).encode("a")
+    raw = Tokenizer.from_str(serialized)
+    # Some are saved with padding, which is no part of the frame.
+    raw.no_padding()
+    raw.no_truncation()
+    probe = raw.encode("a")
     inner = [index for index, added in enumerate(probe.special_tokens_mask) if not added]
     if not inner:
         raise Unavailable("a tokenizer does not read the letter a")

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from compressors.llmlingua2 import Llmlingua2
+from compressors.models.batches import SmallBatches
 from compressors.models.causal_lm import CausalLmScorer
+from compressors.models.token_classifier import Checkpoint
 from tests.models import models_made_here as made
+from tests.models.span_mode import staged
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,3 +40,16 @@ def classifier_model(
 ) -> Path:
     """The directory of a tiny token classifier, one of each family."""
     return made.classifier(request.param, tmp_path_factory.mktemp("classifier"))
+
+
+@pytest.fixture(scope="session")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Checkpoint:
+    """A tiny token classifier, as it was loaded."""
+    folder = made.classifier("bert", tmp_path_factory.mktemp("some-model"))
+    return Checkpoint.load(str(folder), device="cpu")
+
+
+@pytest.fixture(scope="session")
+def stage(checkpoint: Checkpoint) -> Llmlingua2:
+    """Mode span of LLMLingua-2 on the tiny token classifier."""
+    return staged(checkpoint, SmallBatches(checkpoint.forward()))
