@@ -242,6 +242,20 @@ def test_c5_the_larger_cluster_has_more_but_by_the_root_of_its_size() -> None:
     assert (large, small) == (24 + 13 - 4, 24 + 7 - 4)
 
 
+def test_c5_the_cluster_closest_to_the_query_has_more() -> None:
+    def limits(query_weight: float) -> list[int]:
+        summarizer = FirstWords(tokens=1000)
+        texts = [f"Our room was clean and large indeed, said Visitor{n}." for n in range(6)]
+        texts += [f"Breakfast eggs tasted great to all of us, said Guest{n}." for n in range(6)]
+        stage = crag(summarizer, clusters=2, query_weight=query_weight)
+        stage.compress(context("breakfast eggs", *texts), budget(78))
+        return sorted((limit for _, limit in summarizer.asked), reverse=True)
+
+    # 24 tokens of 78 go to each and 4 of each are its header; the other 30 as 1 to 1 - weight.
+    assert limits(0.0) == [24 + 15 - 4, 24 + 15 - 4]
+    assert limits(0.5) == [24 + 20 - 4, 24 + 10 - 4]
+
+
 @pytest.mark.parametrize("way", ["spans", "summaries", "paper"])
 def test_c6_tokens_hardly_grow_with_the_number_of_documents(way: str) -> None:
     """On planted topics; on real reviews in ``test_crag_reviews``."""
