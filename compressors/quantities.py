@@ -36,12 +36,14 @@ NUMBER_WORDS: Final = (
         word: 10 * n
         for word, n in _numbered("thirty forty fifty sixty seventy eighty ninety", 3).items()
     }
-    | _numbered("zwei drei vier fünf sechs sieben acht neun zehn elf zwölf", 2)
-    | _numbered("deux trois quatre cinq six sept huit neuf dix onze douze", 2)
-    | _numbered("dos tres cuatro cinco seis siete ocho nueve diez once doce", 2)
+    | _numbered("zwei drei vier fünf sechs sieben acht neun zehn", 2)
+    | _numbered("deux trois quatre cinq six", 2)
+    | _numbered("huit neuf dix onze douze", 8)
+    | _numbered("dos tres cuatro cinco seis siete ocho nueve diez", 2)
     | _numbered("два/две три четыре пять шесть семь восемь девять десять", 2)
 )
-"""Cardinal numbers by their word in lower case, without one, which is an article too."""
+"""Cardinal numbers by their word in lower case: without one, which is an article too, and without
+words that are something else in another of these languages, such as once, elf and sept."""
 
 SCALES: Final = frozenset(
     _numbered(

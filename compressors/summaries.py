@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter as Tally
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass
 
 from compressors.budget import Budget
+from compressors.claims import invention
 from compressors.errors import ModelFailure, Overloaded, Unavailable
 from compressors.protocols import Summarizer, Summary
 from compressors.values import Passage, assemble
 from compressors.work import current
 
-_NUMBER = re.compile(r"\d+(?:[.,:/-]\d+)*")
-_WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
-_AFTER_START = re.compile(r"[^\s.!?…:\"“”'‘’(\n-][ \t]+$")
 _AT_ONCE = 8
-_COMMON_CAPITALS = 0.25
-"""Share of capitalised words above which capitals do not mark names: German, headlines."""
-_REPEATS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +47,8 @@ def summaries(
         try:
             summary = summarizer.summarize(query, task.passages, limited)
         except (ModelFailure, Overloaded, Unavailable) as error:
-            return Refused(type(error).__name__)
+            # Errors of this project say what was wrong, and never a text.
+            return Refused(str(error))
         current().spend_tokens(summary.tokens_spent)
         reason = objection(summary.text, task.passages, limited)
         return Refused(reason) if reason else summary
@@ -70,8 +64,8 @@ def summaries(
 def objection(summary: str, passages: Sequence[Passage], budget: Budget) -> str:
     """What speaks against a summary of these passages; empty if nothing does.
 
-    It must have text, fit the budget, be shorter than what it was written from, repeat itself no
-    more than that does, and name no number and no name that does not stand there.
+    It must have text, fit the budget, be no longer than what it was written from, repeat itself no
+    more than that does, be in its language, and hold no number, date or name that it does not.
     """
     source = assemble(passages)
     if not summary.strip():
@@ -81,40 +75,7 @@ def objection(summary: str, passages: Sequence[Passage], budget: Budget) -> str:
     if budget.count(summary) > budget.count(source):
         return "longer than its source"
     known = "\n".join([source, *(passage.document.title for passage in passages)])
-    return _invention(summary, known)
-
-
-def _invention(summary: str, known: str) -> str:
-    if _most_repeated(summary) > max(_REPEATS, _most_repeated(known)):
-        return "repeats itself"
-    if set(_NUMBER.findall(summary)) - set(_NUMBER.findall(known)):
-        return "a number that its source does not hold"
-    if _unknown_names(summary, known):
-        return "a name that its source does not hold"
-    return ""
-
-
-def _most_repeated(text: str) -> int:
-    words = [word.lower() for word in _WORD.findall(text)]
-    counts = Tally(zip(words, words[1:], words[2:], strict=False))
-    return max(counts.values(), default=0)
-
-
-def _unknown_names(summary: str, source: str) -> bool:
-    capitals = [word for word, is_name in _words(source) if is_name]
-    if len(capitals) > _COMMON_CAPITALS * max(1, len(_WORD.findall(source))):
-        return False
-    known = {word.lower() for word in _WORD.findall(source)}
-    return any(is_name and word.lower() not in known for word, is_name in _words(summary))
-
-
-def _words(text: str) -> Iterable[tuple[str, bool]]:
-    """Words, and whether each is capitalised where no sentence begins."""
-    for match in _WORD.finditer(text):
-        word = match.group()
-        before = text[max(0, match.start() - 3) : match.start()]
-        is_inside = _AFTER_START.search(before) is not None
-        yield word, len(word) > 1 and word[0].isupper() and is_inside
+    return invention(summary, known)
 
 
 def apportion(

@@ -110,7 +110,7 @@ def test_where_summarizing_fails_sentences_stay() -> None:
 
     assert [p.document.id for p in result.summaries] == ["1-summary", "3-summary"]
     assert result.originals[1].text == "Bread needs flour. Salt helps."
-    assert result.notes == ("summary refused (ModelFailure), sentences instead",)
+    assert result.notes == ("summary refused (the model broke), sentences instead",)
 
 
 @settings(max_examples=40, deadline=None)
