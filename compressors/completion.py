@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -66,16 +66,19 @@ class Layout:
         ]
         return _united(members, companions)
 
-    def sections(self, start: int, end: int) -> Iterator[int]:
-        """The sections that a range has members in, and those around them."""
-        seen: set[int] = set()
+    def sections(self, start: int, end: int, known: Container[int] = ()) -> list[int]:
+        """The sections that a range has members in, and those around them; inner ones first.
+
+        Without those ``known``, which is to hold with a section all those around it.
+        """
+        found: dict[int, None] = {}
         positions = [left for left, _ in self._members(start, end)] or [start]
         for position in positions:
             place = self.structures.section_at(position)
-            while place is not None and place not in seen:
-                seen.add(place)
-                yield place
+            while place is not None and place not in found and place not in known:
+                found[place] = None
                 place = self.structures.sections[place].parent
+        return list(found)
 
     def _members(self, start: int, end: int) -> Iterator[Range]:
         for left, right in self.structures.members(start, end):
@@ -89,9 +92,11 @@ class Layout:
         place = self.structures.section_at(start)
         while place is not None:
             noted = inside.setdefault(place, _Noted())
-            noted.score = max(noted.score, score)
             if is_member:
                 noted.starts.add(start)
+            if noted.score >= score:
+                return  # and so do all those around it
+            noted.score = score
             section = self.structures.sections[place]
             place, start, is_member = section.parent, section.start, True
 
@@ -117,7 +122,7 @@ class _Noted:
     """What is kept of a section: where its members begin, and the best of their scores."""
 
     starts: set[int] = field(default_factory=set)
-    score: float = 0.0
+    score: float = -1.0
 
 
 def trimmed(text: str, start: int, end: int) -> Range:

@@ -19,7 +19,7 @@ _NEAR: Final = 40
 
 def html_tables(text: str, start: int, end: int) -> Iterator[Block]:
     """The outermost tables between two positions; one that is never closed is none."""
-    if "<" not in text:
+    if text.find("<", start, end) < 0:
         return
     depth = 0
     tags: list[re.Match[str]] = []

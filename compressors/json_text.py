@@ -24,7 +24,7 @@ _TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|[\[\]{},]', re.DOTALL)
 
 def json_blocks(text: str, start: int, end: int) -> Iterator[Block]:
     """Arrays and objects between two positions that begin a line and end one."""
-    if "{" not in text and "[" not in text:
+    if text.find("{", start, end) < 0 and text.find("[", start, end) < 0:
         return
     position = start
     opening = _FIRST.match(text, start, end) or _NEXT.search(text, start, end)

@@ -75,7 +75,7 @@ def _framed(text: str, value: Block, head: Range, tail: Range) -> Block:
 
 def tables(text: str, start: int, end: int) -> Iterator[Block]:
     """Tables between two positions: a header, a line of dashes, rows with bars."""
-    if "|" not in text[start:end]:
+    if text.find("|", start, end) < 0:
         return
     lines = _lines(text, start, end)
     number = 0

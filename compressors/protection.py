@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,6 +13,7 @@ from compressors.errors import InvalidInput
 if TYPE_CHECKING:
     from compressors.values import Document
 
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _MEMORY = 1 << 23
 """Bytes that a pattern may take; one that needs more is refused."""
 
@@ -43,16 +45,19 @@ class Protection:
         return InvalidInput(fields or "protected_texts", f"do not fit into {limit} tokens")
 
     def ranges(self, document: Document) -> list[tuple[int, int]]:
-        """Sorted, disjoint ranges of a document's text.
+        """Sorted, disjoint ranges of a document's text, none of nothing but white space.
 
         Raises ``InvalidInput`` if a pattern cannot be read, or a span is none of the document.
         """
         if not self:
             return []
-        found = [*occurrences(document.text, self.texts), *self._spans_of(document)]
+        text = document.text
+        found = [*occurrences(text, self.texts), *self._spans_of(document)]
+        # RE2 reads UTF-8, which has no surrogates; of a whole text they stand for nothing.
+        read = _SURROGATE.sub("\ufffd", text) if self.patterns else ""
         for expression in self._expressions:
-            found += (match.span() for match in expression.finditer(document.text))
-        return merged(found)
+            found += (match.span() for match in expression.finditer(read))
+        return [(start, end) for start, end in merged(found) if not text[start:end].isspace()]
 
     @cached_property
     def _expressions(self) -> tuple[Any, ...]:
@@ -88,17 +93,35 @@ def _compiled(number: int, pattern: str) -> Any:  # noqa: ANN401 - re2 has no ty
         # What follows the colon is of the pattern.
         what = problem.partition(":")[0]
         raise InvalidInput(f"protected_patterns[{number}]", f"RE2 says: {what}") from None
+    except UnicodeEncodeError:
+        raise InvalidInput(f"protected_patterns[{number}]", "is not Unicode") from None
 
 
 def occurrences(text: str, literals: Sequence[str]) -> list[tuple[int, int]]:
-    """Sorted, disjoint ranges where any of the literals stands in the text."""
+    """Sorted, disjoint ranges where any of the literals stands in the text, also over itself."""
     found: list[tuple[int, int]] = []
     for literal in filter(None, literals):
         position = text.find(literal)
+        period = _period(literal) if position >= 0 else 0
         while position >= 0:
-            found.append((position, position + len(literal)))
-            position = text.find(literal, position + len(literal))
+            last = position
+            while text.startswith(literal, last + period):
+                last += period
+            found.append((position, last + len(literal)))
+            position = text.find(literal, last + period)
     return merged(found)
+
+
+def _period(literal: str) -> int:
+    """The least distance at which a literal can stand over itself, or behind: 1 for "aa"."""
+    # The prefix function of Knuth, Morris and Pratt: the longest proper end that is a beginning.
+    borders = [0]
+    for character in literal[1:]:
+        border = borders[-1]
+        while border and literal[border] != character:
+            border = borders[border - 1]
+        borders.append(border + (literal[border] == character))
+    return len(literal) - borders[-1]
 
 
 def merged(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

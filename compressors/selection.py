@@ -185,17 +185,20 @@ class _Choice:
         return next(filter(self._fits, parts), ordered[0])
 
     def _heads(self, candidate: Candidate) -> Iterator[Candidate]:
-        """The candidate up to the end of each of its words, longest first."""
-        layout, limit = self.layouts[candidate.passage], self.budget.max_tokens or 0
-        words = Words(layout.text, layout.structures).within([(candidate.start, candidate.end)])
-        # Most words are a token at least; counting more of them would be in vain.
-        for _, end in reversed(words[: 2 * limit]):
-            if layout.is_worded(candidate.start, end):
+        """The candidate up to the end of each of its words, those that may fit, longest first."""
+        layout = self.layouts[candidate.passage]
+        starts = self.budget.counter.starts(layout.text)
+        beyond = bisect_left(starts, candidate.start) + (self.budget.max_tokens or 0)
+        most = starts[beyond] if beyond < len(starts) else candidate.end
+        # A little beyond, so that a word that reaches over is seen to.
+        span = candidate.start, min(candidate.end, most + 1)
+        for _, end in reversed(Words(layout.text, layout.structures).within([span])):
+            if end <= most and layout.is_worded(candidate.start, end):
                 yield replace(candidate, end=end)
 
     def _frames(self, candidate: Candidate) -> Iterator[Candidate]:
         layout = self.layouts[candidate.passage]
-        for number in list(layout.sections(candidate.start, candidate.end))[-1:]:
+        for number in layout.sections(candidate.start, candidate.end)[-1:]:
             opening, *closing = layout.structures.sections[number].frame
             if closing:
                 yield replace(candidate, start=opening[0], end=opening[1])
@@ -237,16 +240,15 @@ class _Bill:
         """Tokens of a range and, unless ``alone``, of the frames that it needs beside it."""
         tokens = self._tokens(start, end)
         if self.layout.structures and not alone:
-            for number in self.layout.sections(start, end):
-                if number not in self.paid:
-                    frame = self.layout.structures.sections[number].frame
-                    tokens += sum(self._tokens(a, b) for a, b in frame if b <= start or a >= end)
+            for number in self.layout.sections(start, end, self.paid):
+                frame = self.layout.structures.sections[number].frame
+                tokens += sum(self._tokens(a, b) for a, b in frame if b <= start or a >= end)
         # Never free: a range inside one long token would otherwise be.
         return max(1, tokens)
 
     def pay(self, start: int, end: int) -> None:
         if self.layout.structures:
-            self.paid.update(self.layout.sections(start, end))
+            self.paid.update(self.layout.sections(start, end, self.paid))
 
     def _tokens(self, start: int, end: int) -> int:
         return bisect_left(self.starts, end) - bisect_left(self.starts, start)
