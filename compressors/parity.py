@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from compressors.errors import InvalidInput
-from compressors.parity_tokens import LONGEST, PackageTokens, TokenProbabilities
+from compressors.parity_tokens import FIELD, LONGEST, PackageTokens, TokenProbabilities
 from compressors.parity_values import WAYS, Decision, Decisions, Judged, ParityOptions, Part
 from compressors.parity_words import Counts, Merger, Rules, Words, kept_words, quantile, total
 
@@ -108,7 +108,7 @@ def _reduction(options: ParityOptions, target: int | None, tokens: int) -> float
 
 def _share(part: int, whole: int, name: str) -> float:
     if not whole:
-        raise InvalidInput(name, "cannot be a share of documents without tokens")
+        raise InvalidInput(f"{FIELD}.{name}", "cannot be a share of documents without tokens")
     return min(part / whole, 1.0)
 
 

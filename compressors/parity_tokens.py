@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 LONGEST: Final = 512
 """Tokens of a row, whatever the model: the package has it fixed."""
+FIELD: Final = "llmlingua2.parity"
+"""Where a request has the package's arguments, for errors."""
 SPARE: Final = 100
 """Names that the package adds to a vocabulary, one for each forced phrase."""
 _CLS, _SEP, _PAD = "[CLS]", "[SEP]", "[PAD]"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from compressors.errors import InvalidInput
-from compressors.parity_tokens import SPARE
+from compressors.parity_tokens import FIELD, SPARE
 from compressors.parity_words import Words
 
 if TYPE_CHECKING:
@@ -40,18 +40,18 @@ class ParityOptions:
 
     def __post_init__(self) -> None:
         if self.token_to_word not in WAYS:
-            raise InvalidInput("token_to_word", f"is one of {', '.join(WAYS)}")
+            raise InvalidInput(f"{FIELD}.token_to_word", f"is one of {', '.join(WAYS)}")
         if len(self.force_tokens) > SPARE:
-            raise InvalidInput("force_tokens", f"are at most {SPARE}")
+            raise InvalidInput(f"{FIELD}.force_tokens", f"are at most {SPARE}")
         if not all(self.force_tokens):
             # The package would put a name between all characters.
-            raise InvalidInput("force_tokens", "must not be empty")
+            raise InvalidInput(f"{FIELD}.force_tokens", "must not be empty")
         if math.isnan(self.rate) or self.rate <= 0.0:
-            raise InvalidInput("rate", f"must be above 0, is {self.rate}")
+            raise InvalidInput(f"{FIELD}.rate", f"must be above 0, is {self.rate}")
         for name in ("target_token", "target_context", "context_level_target_token"):
             value = getattr(self, name)
             if value is not None and value < 0:
-                raise InvalidInput(name, f"must not be negative, is {value}")
+                raise InvalidInput(f"{FIELD}.{name}", f"must not be negative, is {value}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from compressors.errors import InvalidInput
-from compressors.parity_tokens import Family, PackageTokens, Row
+from compressors.parity_tokens import FIELD, Family, PackageTokens, Row
 
 if TYPE_CHECKING:
     import numpy as np
@@ -181,7 +181,7 @@ def quantile(values: NDArray[Any], percent: int) -> float:
     if not len(values):
         raise InvalidInput("documents", "a part has no words that the model knows")
     if not 0 <= percent <= 100:  # noqa: PLR2004 - percent
-        raise InvalidInput("rate", f"leads to a percentile of {percent}")
+        raise InvalidInput(f"{FIELD}.rate", f"leads to a percentile of {percent}")
     return float(np.percentile(values, percent))
 
 
