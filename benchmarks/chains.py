@@ -19,6 +19,7 @@ from compressors.extractive import ExtractiveSummarizer
 from compressors.models.embedded import EmbeddedModel
 from compressors.models.minilm import MiniLmCounter, MiniLmEncoder
 from compressors.segmentation import RuleSegmenter
+from compressors.structured import StructuredSegmenter
 from compressors.tcra_summary import TcraSummary
 from retrieval.clustering import SphericalKMeans
 from training.holdout import normalised
@@ -39,7 +40,11 @@ _ORDERS = (
 
 def chains(wanted: Sequence[str]) -> dict[str, Chain]:
     """The chains to compare, by their stages joined with a plus."""
-    model, encoder, segmenter = EmbeddedModel.load(), MiniLmEncoder.load(), RuleSegmenter()
+    model, encoder, segmenter = (
+        EmbeddedModel.load(),
+        MiniLmEncoder.load(),
+        StructuredSegmenter(RuleSegmenter()),
+    )
     stages: dict[str, Compressor] = {
         "exit": Exit(Last(model.sentences), segmenter, "embedded"),
         "llmlingua2": Llmlingua2(model.words, "embedded"),

@@ -9,6 +9,7 @@ from compressors import Budget, Context, Document, Exit, Pieces, SentenceScorer,
 from compressors.models.embedded import WEIGHTS, EmbeddedModel
 from compressors.models.minilm import MiniLmCounter
 from compressors.segmentation import RuleSegmenter
+from compressors.structured import StructuredSegmenter
 from training.examples import LabelledDocument
 
 
@@ -16,7 +17,7 @@ class Product:
     """The default chain with the embedded model, asked once for each rate."""
 
     def __init__(self, scorer: SentenceScorer) -> None:
-        self._stage = Exit(Last(scorer), RuleSegmenter(), "embedded")
+        self._stage = Exit(Last(scorer), StructuredSegmenter(RuleSegmenter()), "embedded")
         self._budget = Budget(MiniLmCounter())
 
     @classmethod

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from compressors.chain import FailurePolicy
-from compressors.errors import InvalidInput, NotFound
+from compressors.errors import InvalidInput
 from compressors.values import Document
 from condensery.v1 import compression_pb2 as pb
-from service.border_options import options_from_pb
+from service.border_options import inside, options_from_pb
 from service.llm import Question
 from service.request import (
     BudgetSpec,
@@ -23,16 +22,6 @@ _POLICIES = {
     pb.FAILURE_POLICY_PASS_THROUGH: FailurePolicy.PASS_THROUGH,
     pb.FAILURE_POLICY_ERROR: FailurePolicy.ERROR,
 }
-
-
-@contextmanager
-def inside(field: str) -> Iterator[None]:
-    """Name fields from the outer message, whose ``field`` holds the one that is looked at."""
-    try:
-        yield
-    except (InvalidInput, NotFound) as error:
-        path = f"{field}.{error.field}" if error.field else field
-        raise type(error)(path, error.problem) from error
 
 
 def request_from_pb(message: pb.CompressRequest) -> Request:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Any
 
 from google.protobuf.message import Message
 
-from compressors.errors import InvalidInput
+from compressors.errors import InvalidInput, NotFound
+from compressors.parity_values import ParityOptions
 from condensery.v1 import compression_pb2 as pb
 from service.request import (
     CragOptions,
@@ -19,6 +21,16 @@ from service.request import (
     TcraSemanticOptions,
     TcraSummaryOptions,
 )
+
+
+@contextmanager
+def inside(field: str) -> Iterator[None]:
+    """Name fields from the outer message, whose ``field`` holds the one that is looked at."""
+    try:
+        yield
+    except (InvalidInput, NotFound) as error:
+        path = f"{field}.{error.field}" if error.field else field
+        raise type(error)(path, error.problem) from error
 
 
 def options_from_pb(stage: pb.Stage) -> StageOptions | None:
@@ -33,8 +45,20 @@ def _exit(message: pb.ExitOptions) -> ExitOptions:
 
 def _llmlingua2(message: pb.Llmlingua2Options) -> Llmlingua2Options:
     return Llmlingua2Options(
-        threshold=_set(message, "threshold"), min_words=_set(message, "min_words")
+        threshold=_set(message, "threshold"),
+        min_words=_set(message, "min_words"),
+        parity=_parity(message.parity) if message.HasField("parity") else None,
     )
+
+
+def _parity(message: pb.Llmlingua2Parity) -> ParityOptions:
+    given: dict[str, Any] = {
+        field.name: getattr(message, field.name) for field, _ in message.ListFields()
+    }
+    is_list = {name for name in given if message.DESCRIPTOR.fields_by_name[name].is_repeated}
+    given |= {name: tuple(given[name]) for name in is_list}
+    with inside("llmlingua2.parity"):
+        return ParityOptions(**given)
 
 
 def _crag(message: pb.CragOptions) -> CragOptions:

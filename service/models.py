@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from compressors.engine import Engine, EngineSettings, available_cpus
+from compressors.errors import Unavailable
 from compressors.extractive import ExtractiveSummarizer
 from compressors.longllmlingua import QuestionReader
 from compressors.models.embedded import EmbeddedModel
@@ -16,17 +17,17 @@ from compressors.models.loading import Placement
 from compressors.models.minilm import MiniLmEncoder
 from compressors.protocols import (
     Encoder,
-    Forward,
     Segmenter,
     SentenceScorer,
     Summarizer,
     TokenScorer,
 )
 from compressors.segmentation import RuleSegmenter
+from compressors.structured import StructuredSegmenter
 from compressors.summary_cache import CachedSummarizer, SummaryCache
 from retrieval.retriever import Retriever as IndexRetriever
 from retrieval.storage import load
-from service.catalogue import Catalogue, Retriever
+from service.catalogue import Backend, Catalogue, Retriever
 from service.openai_llm import read_key
 from service.settings import Settings
 from service.stages import (
@@ -46,7 +47,7 @@ CHECKPOINT = "checkpoint"
 SEQ2SEQ = "seq2seq"
 OPENAI = "openai"
 
-Wrap = Callable[[Forward], Forward]
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +68,25 @@ class Loader:
             )
         return scorers | {EMBEDDED: embedded.sentences}
 
-    def token_scorers(self, embedded: EmbeddedModel) -> dict[str, TokenScorer]:
-        scorers: dict[str, TokenScorer] = {}
-        if model := self.settings.llmlingua2_model:
-            from compressors.models.token_classifier import TokenClassifier
+    def llmlingua2(self, embedded: EmbeddedModel) -> dict[str, Backend]:
+        scorers: dict[str, TokenScorer] = {EMBEDDED: embedded.words}
+        model = self.settings.llmlingua2_model
+        if model is None:
+            return llmlingua2_backends(scorers, {})
+        from compressors.models.package_classifier import PackageClassifier
+        from compressors.models.token_classifier import Checkpoint, TokenClassifier
 
-            scorers[CHECKPOINT] = TokenClassifier.load(model, **self._options("llmlingua2"))
-        return scorers | {EMBEDDED: embedded.words}
+        checkpoint = Checkpoint.load(
+            model, device=self.placement.device, dtype=self.placement.dtype
+        )
+        forward = self.engine.wrap(checkpoint.forward(), name="llmlingua2")
+        scorers = {CHECKPOINT: TokenClassifier.of(checkpoint, forward), **scorers}
+        try:
+            parities = {CHECKPOINT: PackageClassifier.of(checkpoint, forward)}
+        except Unavailable as error:
+            _LOG.info("the backend %s has no parity: %s", CHECKPOINT, error)
+            parities = {}
+        return llmlingua2_backends(scorers, parities)
 
     def encoders(self) -> dict[str, Encoder]:
         encoders: dict[str, Encoder] = {}
@@ -96,15 +109,16 @@ class Loader:
 
     def segmenter(self) -> Segmenter:
         if self.settings.sat_model is None:
-            return RuleSegmenter()
+            return StructuredSegmenter(RuleSegmenter())
         from compressors.models.sat import SatSegmenter
 
-        return SatSegmenter.load(
+        sat = SatSegmenter.load(
             self.settings.sat_model,
             threshold=self.settings.sat_threshold,
             threads=self.settings.threads or available_cpus(),
             wrap=partial(self.engine.wrap, name="sat"),
         )
+        return StructuredSegmenter(sat)
 
     def summarizers(self, encoder: Encoder, segmenter: Segmenter) -> dict[str, Summarizer]:
         summarizers: dict[str, Summarizer] = {EXTRACTIVE: ExtractiveSummarizer(encoder, segmenter)}
@@ -159,7 +173,7 @@ def load_catalogue(settings: Settings, placement: Placement, engine: Engine) -> 
     summarizers = loader.summarizers(default, segmenter)
     backends = {
         "exit": exit_backends(loader.sentence_scorers(embedded), segmenter),
-        "llmlingua2": llmlingua2_backends(loader.token_scorers(embedded)),
+        "llmlingua2": loader.llmlingua2(embedded),
         "crag": crag_backends(encoders, segmenter, summarizers),
         "tcra-summary": tcra_summary_backends(encoders, segmenter, summarizers),
         "tcra-semantic": tcra_semantic_backends(encoders, segmenter),

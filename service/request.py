@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from compressors.chain import FailurePolicy
 from compressors.errors import InvalidInput
+from compressors.parity_values import ParityOptions
 from compressors.protection import Protection
 from compressors.values import Context, Document, Outcome, Source, Span, StageReport
 
@@ -20,10 +21,11 @@ class ExitOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Llmlingua2Options:
-    """Of the stage ``llmlingua2``."""
+    """Of the stage ``llmlingua2``; ``parity`` is the package's way, and excludes the others."""
 
     threshold: float | None = None
     min_words: int | None = None
+    parity: ParityOptions | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,8 @@ from compressors.errors import ModelFailure
 from compressors.work import Work
 from condensery.v1 import compression_pb2 as pb
 from condensery.v1 import compression_pb2_grpc as pb_grpc
-from service.border import inside, question_from_pb, request_from_pb
+from service.border import question_from_pb, request_from_pb
+from service.border_options import inside
 from service.border_out import (
     answer_to_pb,
     document_to_pb,

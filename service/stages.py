@@ -11,7 +11,9 @@ from compressors.errors import InvalidInput
 from compressors.exit import Exit
 from compressors.extractive import ExtractiveSummarizer
 from compressors.llmlingua2 import Llmlingua2
+from compressors.llmlingua2_parity import Llmlingua2Parity
 from compressors.longllmlingua import LongLlmlingua, QuestionReader
+from compressors.parity_tokens import TokenProbabilities
 from compressors.protocols import (
     Compressor,
     Encoder,
@@ -40,12 +42,32 @@ def _made_exit(
     return Exit(scorer, segmenter, name, **options)
 
 
-def llmlingua2_backends(scorers: Mapping[str, TokenScorer]) -> dict[str, Backend]:
-    return {name: partial(_made_llmlingua2, name, scorer) for name, scorer in scorers.items()}
+def llmlingua2_backends(
+    scorers: Mapping[str, TokenScorer], parities: Mapping[str, TokenProbabilities]
+) -> dict[str, Backend]:
+    """``parities`` are those of the scorers' models that can do what the package does."""
+    return {
+        name: partial(_made_llmlingua2, name, scorer, parities.get(name))
+        for name, scorer in scorers.items()
+    }
 
 
-def _made_llmlingua2(name: str, scorer: TokenScorer, options: Mapping[str, Any]) -> Compressor:
-    return Llmlingua2(scorer, name, **options)
+def _made_llmlingua2(
+    name: str,
+    scorer: TokenScorer,
+    probabilities: TokenProbabilities | None,
+    options: Mapping[str, Any],
+) -> Compressor:
+    values = dict(options)
+    parity = values.pop("parity", None)
+    if parity is None:
+        return Llmlingua2(scorer, name, **values)
+    if probabilities is None:
+        raise InvalidInput("llmlingua2.parity", f"the backend {name} cannot do that")
+    if values:
+        field = next(iter(values))
+        raise InvalidInput(f"llmlingua2.{field}", "is no option of parity")
+    return Llmlingua2Parity(probabilities, f"{name}+parity", parity)
 
 
 def crag_backends(

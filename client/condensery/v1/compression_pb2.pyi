@@ -121,26 +121,32 @@ class Llmlingua2Options(_message.Message):
     def __init__(self, threshold: _Optional[float] = ..., min_words: _Optional[int] = ..., parity: _Optional[_Union[Llmlingua2Parity, _Mapping]] = ...) -> None: ...
 
 class Llmlingua2Parity(_message.Message):
-    __slots__ = ("force_tokens", "force_reserve_digit", "drop_consecutive", "chunk_end_tokens", "token_to_word", "use_context_level_filter", "use_token_level_filter", "context_level_rate", "force_context_ids")
+    __slots__ = ("rate", "force_tokens", "force_reserve_digit", "drop_consecutive", "chunk_end_tokens", "token_to_word", "use_token_level_filter", "use_context_level_filter", "context_level_rate", "context_level_target_token", "target_context", "force_context_ids")
+    RATE_FIELD_NUMBER: _ClassVar[int]
     FORCE_TOKENS_FIELD_NUMBER: _ClassVar[int]
     FORCE_RESERVE_DIGIT_FIELD_NUMBER: _ClassVar[int]
     DROP_CONSECUTIVE_FIELD_NUMBER: _ClassVar[int]
     CHUNK_END_TOKENS_FIELD_NUMBER: _ClassVar[int]
     TOKEN_TO_WORD_FIELD_NUMBER: _ClassVar[int]
-    USE_CONTEXT_LEVEL_FILTER_FIELD_NUMBER: _ClassVar[int]
     USE_TOKEN_LEVEL_FILTER_FIELD_NUMBER: _ClassVar[int]
+    USE_CONTEXT_LEVEL_FILTER_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_LEVEL_RATE_FIELD_NUMBER: _ClassVar[int]
+    CONTEXT_LEVEL_TARGET_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    TARGET_CONTEXT_FIELD_NUMBER: _ClassVar[int]
     FORCE_CONTEXT_IDS_FIELD_NUMBER: _ClassVar[int]
+    rate: float
     force_tokens: _containers.RepeatedScalarFieldContainer[str]
     force_reserve_digit: bool
     drop_consecutive: bool
     chunk_end_tokens: _containers.RepeatedScalarFieldContainer[str]
     token_to_word: str
-    use_context_level_filter: bool
     use_token_level_filter: bool
+    use_context_level_filter: bool
     context_level_rate: float
+    context_level_target_token: int
+    target_context: int
     force_context_ids: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, force_tokens: _Optional[_Iterable[str]] = ..., force_reserve_digit: _Optional[bool] = ..., drop_consecutive: _Optional[bool] = ..., chunk_end_tokens: _Optional[_Iterable[str]] = ..., token_to_word: _Optional[str] = ..., use_context_level_filter: _Optional[bool] = ..., use_token_level_filter: _Optional[bool] = ..., context_level_rate: _Optional[float] = ..., force_context_ids: _Optional[_Iterable[int]] = ...) -> None: ...
+    def __init__(self, rate: _Optional[float] = ..., force_tokens: _Optional[_Iterable[str]] = ..., force_reserve_digit: _Optional[bool] = ..., drop_consecutive: _Optional[bool] = ..., chunk_end_tokens: _Optional[_Iterable[str]] = ..., token_to_word: _Optional[str] = ..., use_token_level_filter: _Optional[bool] = ..., use_context_level_filter: _Optional[bool] = ..., context_level_rate: _Optional[float] = ..., context_level_target_token: _Optional[int] = ..., target_context: _Optional[int] = ..., force_context_ids: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class CragOptions(_message.Message):
     __slots__ = ("clusters", "summarizer", "query_weight", "mode")
