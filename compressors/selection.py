@@ -10,7 +10,8 @@ from operator import attrgetter
 from typing import Final
 
 from compressors.budget import Budget
-from compressors.completion import Layout, Scored
+from compressors.completion import Layout, Scored, trimmed
+from compressors.sections import after_space
 from compressors.values import Context, Passage, Span, join_ranges
 from compressors.words import Words, touches
 
@@ -61,7 +62,7 @@ def chosen(
     else:
         kept = choice.within(choice.greedy(ordered))
     if not kept and ordered and not context.allow_empty:
-        kept = choice.completed([choice.cut(ordered)])
+        kept = choice.cut(ordered)
     return kept
 
 
@@ -172,17 +173,17 @@ class _Choice:
                 over -= bills[worst.passage].cost(worst.start, worst.end, alone=True)
         return {}
 
-    def cut(self, ordered: Sequence[Candidate]) -> Candidate:
+    def cut(self, ordered: Sequence[Candidate]) -> Kept:
         """As many words of the best candidate as fit; of the next, where its first does not.
 
         Where no word fits: JSON without members, if the best is of such, since it parses; else the
-        beginning of a word.
+        beginning of a word or of a row, and nothing beside it: the limit is hard.
         """
         if self.budget.max_tokens is None:
-            return ordered[0]
+            return self.completed(ordered[:1])
         heads = (part for candidate in ordered[:_TRIES] for part in self._heads(candidate))
-        parts = chain(heads, self._frames(ordered[0]), self._torn(ordered[0]))
-        return next(filter(self._fits, parts), ordered[0])
+        parts = (self.completed([part]) for part in chain(heads, self._frames(ordered[0])))
+        return next(filter(self._fits, chain(parts, self._torn(ordered[0]))), {})
 
     def _heads(self, candidate: Candidate) -> Iterator[Candidate]:
         """The candidate up to the end of each of its words, those that may fit, longest first."""
@@ -203,14 +204,17 @@ class _Choice:
             if closing:
                 yield replace(candidate, start=opening[0], end=opening[1])
 
-    def _torn(self, candidate: Candidate) -> Iterator[Candidate]:
-        starts = self.budget.counter.starts(self.layouts[candidate.passage].text)
-        inside = [start for start in starts if candidate.start < start < candidate.end]
-        for end in reversed(inside[: self.budget.max_tokens]):
-            yield replace(candidate, end=end)
+    def _torn(self, candidate: Candidate) -> Iterator[Kept]:
+        text = self.layouts[candidate.passage].text
+        start = after_space(text, candidate.start)
+        starts = [at for at in self.budget.counter.starts(text) if start < at < candidate.end]
+        # To keep more than the budget is worse than to keep nothing, but one character is enough.
+        for end in (*reversed(starts[: self.budget.max_tokens]), start + 1):
+            left, right = trimmed(text, start, end)
+            yield {candidate.passage: [(left, right, candidate.score)]}
 
-    def _fits(self, candidate: Candidate) -> bool:
-        return self.budget.fits(self._text(self.completed([candidate])))
+    def _fits(self, kept: Kept) -> bool:
+        return self.budget.fits(self._text(kept))
 
     def _text(self, kept: Kept) -> str:
         """The text that a context of these ranges has."""
