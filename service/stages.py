@@ -22,7 +22,7 @@ from compressors.protocols import (
     Summarizer,
     TokenScorer,
 )
-from compressors.tcra_semantic import TcraSemantic
+from compressors.tcra_semantic import Mode, TcraSemantic
 from compressors.tcra_summary import TcraSummary
 from retrieval.clustering import SphericalKMeans
 from service.catalogue import Backend, named
@@ -142,7 +142,10 @@ def tcra_semantic_backends(
 def _made_tcra_semantic(
     name: str, encoder: Encoder, segmenter: Segmenter, options: Mapping[str, Any]
 ) -> Compressor:
-    return TcraSemantic(encoder, segmenter, name, **options)
+    values = dict(options)
+    mode = Mode(values.pop("mode", Mode.EXACT))
+    name = f"{name}+fast" if mode is Mode.FAST else name
+    return TcraSemantic(encoder, segmenter, name, mode=mode, **values)
 
 
 def longllmlingua_backends(readers: Mapping[str, QuestionReader]) -> dict[str, Backend]:
