@@ -303,6 +303,14 @@ def test_c7_copies_change_nothing_but_counts(copies: int, place: int, limit: int
     assert sum(sizes(often)[1]) == sum(sizes(once)[1]) + copies
 
 
+def test_c7_white_space_makes_no_other_text() -> None:
+    text = "The bed was soft. Breakfast tasted great."
+
+    result = crag().compress(context("q", *reviews(4), text, text.replace(" ", "\n ")), budget(60))
+
+    assert result.notes[0].endswith("; 1 of them copies")
+
+
 def test_c7_a_summary_stands_for_copies_too_and_nobody_reads_them() -> None:
     encoder = BagEncoder()
     texts = reviews(8)
