@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from compressors.protocols import Compressor
     from compressors.selection import Candidate
     from compressors.vectors import Vectors
 
@@ -126,7 +127,7 @@ class Bench:
         found: dict[tuple[float, str], Kept] = {}
         for rate in RATES:
             limited = self.budget.limited_to(share_of(given, rate))
-            by_lot = {
+            by_lot: dict[str, Sequence[Compressor]] = {
                 WORDS: [RandomWords(seed) for seed in SEEDS],
                 SENTENCES: [RandomSentences(seed, self.segmenter) for seed in SEEDS],
             }

@@ -44,7 +44,9 @@ class TokenStates:
 class TokenEncoder(Protocol):
     """An ``Encoder`` that pools by the mean, and gives the vectors that it takes the mean of."""
 
-    def states(self, texts: Sequence[str]) -> Sequence[TokenStates]: ...
+    def states(self, texts: Sequence[str]) -> Sequence[TokenStates]:
+        """Those of each text; texts have no white space at their ends."""
+        ...
 
 
 def one_pass_worths(encoder: TokenEncoder, units: Sequence[Unit]) -> list[list[float]]:

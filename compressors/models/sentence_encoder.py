@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 from compressors.errors import Unavailable
 from compressors.models.batches import SmallBatches, padded
 from compressors.models.loading import Placement, freeze, named
+from compressors.models.states import Unpooled, of_rows, token_states
 from compressors.models.tokenization import ThreadTokenizers
 from compressors.models.vocabulary import Vocabulary
+from compressors.one_pass import TokenStates
 from compressors.protocols import Encoded, Forward
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from sentence_transformers import SentenceTransformer
+    from tokenizers import Encoding
 
 _LONGEST: Final = 512
 
@@ -25,7 +28,7 @@ class Modules:
     """A ``Forward``: a model's modules one after the other, then unit length; ``[dimension]``.
 
     So pooling (mean, first token or any other), dense layers and normalisation are as the model's
-    files say.
+    files say. Of an ``Unpooled`` row the result is what goes into pooling, ``[tokens, width]``.
     """
 
     def __init__(self, model: SentenceTransformer, padding: int) -> None:
@@ -42,8 +45,8 @@ class Modules:
             for module in self._model:
                 features = module(features)
             vectors = torch.nn.functional.normalize(features["sentence_embedding"].float(), dim=1)
-        table: NDArray[np.float32] = vectors.cpu().numpy()
-        return list(table)
+            states = features["token_embeddings"].float()
+        return of_rows(batch, vectors, states)
 
 
 class SentenceEncoder:
@@ -77,23 +80,40 @@ class SentenceEncoder:
         loaded = _loaded(model, placement)
         vocabulary = Vocabulary.of(loaded.tokenizer)
         forward = wrap(Modules(loaded, vocabulary.padding))
+        kind = MeanSentenceEncoder if _pools_by_mean(loaded) else cls
         dimension = loaded.get_embedding_dimension()
         if dimension is None:
             raise Unavailable(f"model {model} does not say how long its vectors are")
         longest = loaded.max_seq_length or _LONGEST
         prompt = loaded.prompts.get(loaded.default_prompt_name or "") or ""
-        return cls(forward, vocabulary, dimension=dimension, longest=longest, prompt=prompt)
+        return kind(forward, vocabulary, dimension=dimension, longest=longest, prompt=prompt)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         import numpy as np
 
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        rows = [
-            Encoded(self._vocabulary.framed(self._vocabulary.plain(encoding.ids[: self._room])))
-            for encoding in self._tokenizers.encode([self._prompt + t.strip() for t in texts])
-        ]
+        rows = [Encoded(self._framed(encoding)) for encoding in self._encodings(texts)]
         return np.stack(list(self._forward(rows))).astype(np.float32, copy=False)
+
+    def _encodings(self, texts: Sequence[str]) -> list[Encoding]:
+        return self._tokenizers.encode([self._prompt + text.strip() for text in texts])
+
+    def _framed(self, encoding: Encoding) -> tuple[int, ...]:
+        vocabulary = self._vocabulary
+        return vocabulary.framed(vocabulary.plain(encoding.ids[: self._room]))
+
+
+class MeanSentenceEncoder(SentenceEncoder):
+    """One whose vectors are the means of its tokens' vectors, so that it is a ``TokenEncoder``."""
+
+    def states(self, texts: Sequence[str]) -> Sequence[TokenStates]:
+        if not texts:
+            return []
+        encodings = self._encodings(texts)
+        found = self._forward([Unpooled(self._framed(encoding)) for encoding in encodings])
+        ahead = len(self._vocabulary.prefix)
+        return token_states(encodings, found, ahead=ahead, moved=len(self._prompt))
 
 
 def _loaded(model: str, placement: Placement) -> SentenceTransformer:
@@ -114,6 +134,18 @@ def _loaded(model: str, placement: Placement) -> SentenceTransformer:
     if getattr(loaded.tokenizer, "backend_tokenizer", None) is None:
         raise Unavailable(f"model {model} has no fast tokenizer")
     return loaded
+
+
+def _pools_by_mean(loaded: SentenceTransformer) -> bool:
+    """Whether nothing but the mean over all tokens, and normalisation, comes behind the model."""
+    modules: list[Any] = list(loaded)
+    kinds = [type(module).__name__ for module in modules]
+    if kinds[:2] != ["Transformer", "Pooling"] or not {"Normalize"}.issuperset(kinds[2:]):
+        return False
+    pooling = modules[1]
+    # Older releases have a method for it.
+    mode = getattr(pooling, "pooling_mode", None) or pooling.get_pooling_mode_str()
+    return mode == "mean" and bool(pooling.include_prompt)
 
 
 def _safe(model: str) -> str:

@@ -14,6 +14,7 @@ from sentence_transformers.sentence_transformer.modules import Dense, Pooling, T
 
 from compressors.errors import Unavailable
 from compressors.models.sentence_encoder import SentenceEncoder
+from compressors.one_pass import TokenEncoder
 from tests.models import models_made_here
 
 if TYPE_CHECKING:
@@ -115,3 +116,43 @@ def test_threads_get_the_vectors_that_one_gets(tmp_path: Path) -> None:
 
     for vectors in found:
         assert vectors == pytest.approx(wanted, abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", models_made_here.CLASSIFIERS)
+def test_a_mean_is_given_with_what_it_is_the_mean_of(kind: str, tmp_path: Path) -> None:
+    """For the fast mode of tcra-semantic."""
+    encoder = SentenceEncoder.load(str(saved(tmp_path, kind, "mean")), device="cpu")
+    texts = [text.strip() for text in TEXTS if text]
+
+    assert isinstance(encoder, TokenEncoder)
+    states, vectors = encoder.states(texts), encoder.encode(texts)
+
+    for one, vector, text in zip(states, vectors, texts, strict=True):
+        mean = one.vectors.mean(axis=0)
+        assert mean / np.linalg.norm(mean) == pytest.approx(vector, abs=1e-5)
+        assert one.places[0] == one.places[-1] == (0, 0) or len(text) > 200
+        starts = [start for start, end in one.places if start < end]
+        assert starts[0] == 0
+        assert starts == sorted(starts)
+        assert all(0 <= start <= end <= len(text) for start, end in one.places)
+
+
+def test_a_prompt_is_no_part_of_the_places(tmp_path: Path) -> None:
+    folder = saved(tmp_path, "bert", "mean")
+    config = json.loads((folder / "config_sentence_transformers.json").read_text())
+    config |= {"prompts": {"query": "museum: "}, "default_prompt_name": "query"}
+    (folder / "config_sentence_transformers.json").write_text(json.dumps(config))
+    encoder = SentenceEncoder.load(str(folder), device="cpu")
+
+    assert isinstance(encoder, TokenEncoder)
+    (states,) = encoder.states(["Paris"])
+
+    assert "".join("Paris"[start:end] for start, end in states.places) == "Paris"
+    assert len(states.places) > len([place for place in states.places if place != (0, 0)]) + 2
+
+
+@pytest.mark.parametrize(("pooling", "dense"), [("cls", False), ("max", False), ("mean", True)])
+def test_what_is_no_mean_has_no_token_vectors(pooling: str, dense: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    encoder = SentenceEncoder.load(str(saved(tmp_path, "bert", pooling, dense=dense)), device="cpu")
+
+    assert not isinstance(encoder, TokenEncoder)
