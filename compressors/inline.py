@@ -65,11 +65,18 @@ _CITATION: Final = re.compile(
     r"|\[[\^@][\w:.-]{1,40}\]"
     r"|\[\d{1,4}[a-z]?(?:\s?[,;–-]\s?\d{1,4}[a-z]?)*\]"
 )
-_CODE: Final = re.compile(r"``[^`\n]{1,200}``|`[^`\n]{1,200}`")
-_FORMULA: Final = re.compile(
-    r"\$\$[^$]{1,1000}\$\$|\$(?!\s|\d[\d.,]*\s)[^$\n]{1,200}(?<=\S)\$(?!\w)|\\\([^\n$]{1,200}?\\\)"
+# Some texts quote ``like this'', and some write I`m.
+_CODE: Final = re.compile(
+    r"(?<![\w`])(?:``(?!\s)(?:(?!'')[^`\n]){1,200}(?<!\s)``|`(?!\s)[^`\n]{1,200}(?<!\s)`)(?![\w`])"
 )
-_TAG: Final = re.compile(r"</?[A-Za-z!][^<>\n]{0,200}>")
+_FORMULA: Final = re.compile(
+    r"(?<!\$)\$\$[^$]{1,1000}\$\$(?!\$)|\$(?!\s|\d[\d.,]*\s)[^$\n]{1,200}(?<=\S)\$(?![\w$])"
+    r"|\\\([^\n$]{1,200}?\\\)"
+)
+_TAG: Final = re.compile(
+    r"</?[A-Za-z][\w:-]{0,40}"
+    r"(?:\s+[\w:-]{1,40}=(?:\"[^\"<>]{0,200}\"|'[^'<>]{0,200}'|[^\s<>\"']{1,200})){0,20}\s?/?>"
+)
 _PAIRS: Final = (("[", _CITATION), ("`", _CODE), ("$", _FORMULA), ("\\(", _FORMULA), ("<", _TAG))
 """Expressions, and what stands in a text that they are worth trying on."""
 
@@ -102,7 +109,7 @@ def _quantities(text: str, start: int, end: int) -> Iterator[Range]:
             day = _DAY_BEHIND.match(text, last, end)
             right = day.end() if day else last
         else:
-            right = _unit_behind(text, last, end)
+            right = _unit_behind(text, last, end, is_day=last - first <= len("31"))
         if last - first == len("2024") and (years := _YEAR_CLOSES.match(text, last, end)):
             left, right = _citation(text, start, first, years.end()) or (left, right)
         if (left, right) != (first, last) or not number[0].isascii() or " " in number[0]:
@@ -142,8 +149,8 @@ def _sign_before(text: str, start: int, position: int) -> int:
     return position - 1 if sign in _SIGNS else position
 
 
-def _unit_behind(text: str, position: int, end: int) -> int:
-    month = _DAY_AND_MONTH.match(text, position, end)
+def _unit_behind(text: str, position: int, end: int, *, is_day: bool) -> int:
+    month = _DAY_AND_MONTH.match(text, position, end) if is_day else None
     if month and month[1].lower() in _MONTHS:
         return month.end()
     unit = _WORD_BEHIND.match(text, position, end)
