@@ -1,7 +1,7 @@
 """Prompts with one context as token ids, without reading the context again for each.
 
 Every prompt has the ids that it has by itself. The first is read whole; of the others only the
-end is, from some hundred characters before the sentence on, and the rest is the first one's. That
+end is, from a few hundred characters before the sentence on, and the rest is the first one's. That
 is right where tokens of the two begin at the same character: what lies left of a boundary that no
 token crosses has no say in what lies right of it, for BPE, unigram and WordPiece alike, nor for
 the expressions that cut words before them. To be sure, the two have to agree from there up to the
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from compressors.models.tokenization import Tokens
 
-_AGAIN: Final = 600
+_AGAIN: Final = 400
 """Characters before the sentence that are read again."""
-_APART: Final = 300
+_APART: Final = 240
 """Of them, how many the boundary has before it: the cut itself may change the tokens behind it."""
 _CLOSE: Final = 32
 """Characters before the sentence that may be tokens with it."""

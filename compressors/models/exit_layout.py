@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Final
 from compressors.models.exit_branches import Branched, Part
 
 if TYPE_CHECKING:
-    import torch
     from torch import Tensor
 
 _PREFIX: Final = -1
@@ -86,10 +85,12 @@ class Layout:
         self._documents: list[int] = []
         self._owners: list[int] = []
         places = [self._add(rows[part.row], part, n) for n, part in enumerate(parts)]
+        self._farthest = max(self.positions)
         self.lasts = [end - 1 for place in places for end in place.ends]
         kept = not parts[0].reads_prefix
         self.tiles = tuple(_kept(places[0], sizes) if kept else _tiles(places, sizes))
         self._masks: dict[tuple[Tile, int | None], Tensor] = {}
+        self._every: Tensor | None = None
 
     def _add(self, row: Branched, part: Part, document: int) -> _Place:
         start, ends, length = len(self.ids), [], len(row.ids)
@@ -113,7 +114,7 @@ class Layout:
         ``window`` is how far a token looks back, itself included; ``None`` is without end. Gives
         ``None`` where every key is looked at that is not behind its query.
         """
-        if window is not None and max(self.positions) < window:
+        if window is not None and self._farthest < window:
             window = None
         if tile.causal and window is None:
             return None
@@ -125,8 +126,14 @@ class Layout:
     def _made(self, tile: Tile, window: int | None, like: Tensor) -> Tensor:
         import torch
 
-        queries, keys = self._places(tile, like.device)
-        position, owner, document = (part[:, None] for part in queries)
+        if self._every is None:
+            self._every = self._places().to(like.device)
+        every, kept = self._every, self._every.shape[1] - len(self.ids)
+        first, last = tile.queries
+        position, owner, document = (part[:, None] for part in every[:, kept + first : kept + last])
+        ranges = [(kept + first, kept + last) for first, last in tile.keys]
+        ranges = [(0, kept), *ranges] if tile.kept else ranges
+        keys = torch.cat([every[:, first:last] for first, last in ranges], 1)
         seen = (keys[1] == owner) | (keys[1] == _PREFIX)
         seen &= (keys[2] == document) & (keys[0] <= position)
         if window is not None:
@@ -134,17 +141,16 @@ class Layout:
         nothing = torch.zeros((), dtype=like.dtype, device=like.device)
         return torch.where(seen, nothing, -torch.inf)
 
-    def _places(self, tile: Tile, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Position, owner and document of the queries and of the keys, ``[3, tokens]`` each."""
+    def _places(self) -> Tensor:
+        """Position, owner and document of the prefix that is kept, if it is, and of all tokens."""
         import torch
 
         every = torch.tensor([self.positions, self._owners, self._documents])
-        keys = [every[:, first:last] for first, last in tile.keys]
-        if tile.kept:
-            own = torch.zeros((3, self.prefix.length), dtype=every.dtype)
-            own[0], own[1] = torch.arange(self.prefix.length), _PREFIX
-            keys.insert(0, own)
-        return every[:, slice(*tile.queries)].to(device), torch.cat(keys, 1).to(device)
+        if not any(tile.kept for tile in self.tiles):
+            return every
+        before = torch.zeros((3, self.prefix.length), dtype=every.dtype)
+        before[0], before[1] = torch.arange(self.prefix.length), _PREFIX
+        return torch.cat((before, every), 1)
 
 
 def _tiles(places: Sequence[_Place], sizes: Sizes) -> Iterator[Tile]:
