@@ -24,7 +24,8 @@ class TcraSummary:
     Without a ``summarizer`` the sentences that ``extractive`` finds most representative of their
     document stay, as spans of it, chosen over all documents at once. With one, a summary takes the
     place of each document that is larger than its share; the extractive way is what is left where
-    that fails. Without a budget ``rate`` of the tokens stay.
+    that fails. A note says what rate the summaries achieved. Without a budget ``rate`` of the
+    tokens stay.
     """
 
     extractive: ExtractiveSummarizer
@@ -50,8 +51,21 @@ class TcraSummary:
                 for i, p in given.items()
             ]
             writer = GroupSummaries(self.summarizer, representatives, context.query)
-            return writer.of(context, groups, limited)
+            return _measured(context, writer.of(context, groups, limited), limited)
         each = [{index: passage} for index, passage in given.items()]
         ranked = representatives.ranked(context.query, each, context.protection)
         candidates = [part for row in ranked for sentence in row for part in sentence]
         return select(context, candidates, limited, threshold=0.0)
+
+
+def _measured(given: Context, result: Context, budget: Budget) -> Context:
+    """The result, with a note of the tokens that its new summaries have of their documents'."""
+    known = {passage.document.id for passage in given.summaries}
+    written = [p for p in result.summaries if p.document.id not in known]
+    if not written:
+        return result
+    gone = {p.document.id for p in result.passages if p.summarized}
+    read = sum(budget.count(p.text) for p in given.passages if p.spans and p.document.id in gone)
+    achieved = sum(budget.count(passage.text) for passage in written) / max(1, read)
+    asked = (budget.max_tokens or 0) / max(1, budget.count(given.text))
+    return result.noting(f"summaries at rate {achieved:.2f}, asked {asked:.2f}")

@@ -60,7 +60,7 @@ class _Reply:
 
 
 class OpenAiSummarizer:
-    """A ``Summarizer`` that asks a chat model at temperature 0; texts leave this machine.
+    """A ``Summarizer`` that asks a chat model at temperature 0, with a seed; texts leave this host.
 
     A summary that stays too long is cut at the end of a sentence. Raises ``ModelFailure`` where
     the guard refuses the text or the endpoint fails, ``Overloaded`` where it has no time, and
@@ -72,7 +72,7 @@ class OpenAiSummarizer:
         self.name = f"openai:{model}"
         self._client = client
         self._model = model
-        self._options = frozenset({"temperature", "max_tokens"})
+        self._options = frozenset({"temperature", "max_tokens", "seed"})
 
     @classmethod
     def load(cls, model: str, *, api_key: str, base_url: str | None = None) -> OpenAiSummarizer:
@@ -120,11 +120,13 @@ class OpenAiSummarizer:
         timeout = _TIMEOUT if work.remaining is None else min(_TIMEOUT, work.remaining)
         try:
             return _reply(self._body(messages, 2 * limit + _ROOM, timeout))
-        except openai.BadRequestError as error:
-            if error.param not in self._options:
+        except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
+            # Some models take neither a temperature nor a limit, some endpoints no seed, and not
+            # all of them say what it was; the next ask goes without.
+            unwanted = "seed" if error.param is None else error.param
+            if unwanted not in self._options:
                 raise _refusal(self.name, error.status_code, error.response.headers) from None
-            # Some models take neither a temperature nor a limit; the next ask goes without.
-            self._options = self._options - {error.param}
+            self._options = self._options - {unwanted}
             return self._ask(messages, limit)
         except openai.APIStatusError as error:
             # Without the cause: an endpoint may quote texts and keys in its message.
@@ -138,7 +140,7 @@ class OpenAiSummarizer:
 
     def _body(self, messages: Sequence[dict[str, str]], tokens: int, timeout: float) -> bytes:
         chat: Any = self._client.chat.completions.with_streaming_response
-        options = {"temperature": 0, "max_tokens": tokens}
+        options = {"temperature": 0, "max_tokens": tokens, "seed": 0}
         asked = {name: value for name, value in options.items() if name in self._options}
         work, body = current(), bytearray()
         request = chat.create(

@@ -52,7 +52,7 @@ class Lower:
     st.lists(st.floats(0.01, 1.0), min_size=2, max_size=2).map(sorted),
     st.sampled_from(["cats", "bread", "?"]),
 )
-def test_a_higher_rate_keeps_more_and_all_are_within_theirs(
+def test_t1_a_higher_rate_keeps_more_and_all_are_within_theirs(
     texts: list[str], rates: list[float], query: str
 ) -> None:
     given_context = context(query, *texts)
@@ -105,12 +105,24 @@ def test_a_summary_takes_the_place_of_each_document() -> None:
     assert budget().count(result.text) == 24
 
 
-def test_where_summarizing_fails_sentences_stay() -> None:
+def test_t2_the_rate_that_summaries_achieve_is_reported() -> None:
+    given_context = context("q", *TEXTS)
+
+    result = stage(Lower()).compress(given_context, budget(24))
+
+    total = budget().count(given_context.text)
+    assert result.notes == (f"summaries at rate {24 / total:.2f}, asked {24 / total:.2f}",)
+
+
+def test_t8_where_summarizing_fails_sentences_stay() -> None:
     result = stage(Lower(failing="Bread")).compress(context("q", *TEXTS), budget(24))
 
     assert [p.document.id for p in result.summaries] == ["1-summary", "3-summary"]
     assert result.originals[1].text == "Bread needs flour. Salt helps."
-    assert result.notes == ("summary refused (the model broke), sentences instead",)
+    assert result.notes == (
+        "summary refused (the model broke), sentences instead",
+        "summaries at rate 0.47, asked 0.48",
+    )
 
 
 @settings(max_examples=40, deadline=None)
@@ -148,7 +160,7 @@ def test_refuses_a_rate_that_is_none() -> None:
         ("to the sea " * 5, "repeats itself"),
     ],
 )
-def test_says_what_speaks_against_a_summary(summary: str, problem: str) -> None:
+def test_t8_says_what_speaks_against_a_summary(summary: str, problem: str) -> None:
     assert objection(summary, [Passage.whole(Document("1", TEXTS[0]))], budget()) == problem
 
 

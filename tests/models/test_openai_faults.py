@@ -33,7 +33,7 @@ from tests.models.chat_endpoint import Reply, endpoint, fails, says
         (fails(503, "secret"), "status 503"),
     ],
 )
-def test_refused_summaries_and_broken_endpoints_are_failures(reply: Reply, reason: str) -> None:
+def test_t8_refused_summaries_and_broken_endpoints_are_failures(reply: Reply, reason: str) -> None:
     """T8; one try, since the chain knows what to do after a failure."""
     with pytest.raises(ModelFailure, match=reason), endpoint([reply]) as server:
         summarizer(server).summarize("", [SOURCE], WORDS.budget(8))

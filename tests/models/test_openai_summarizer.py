@@ -14,7 +14,7 @@ from tests.models.asking import KEY, LONG, SHORT, SOURCE, WORDS, summarize, summ
 from tests.models.chat_endpoint import Reply, endpoint, fails, says
 
 
-def test_asks_for_a_summary_and_says_what_it_cost() -> None:
+def test_t9_asks_at_temperature_0_with_a_seed_and_says_what_it_cost() -> None:
     """B of the spec's section 6; T9: temperature 0."""
     summary, (asked,) = summarize([says(SHORT)])
 
@@ -23,7 +23,7 @@ def test_asks_for_a_summary_and_says_what_it_cost() -> None:
     assert summary.tokens_spent == 42
     assert asked["path"] == "/v1/chat/completions"
     assert asked["model"] == "a-model"
-    assert asked["temperature"] == 0
+    assert (asked["temperature"], asked["seed"]) == (0, 0)
     assert asked["headers"]["authorization"] == f"Bearer {KEY}"
     assert "at most 8 words" in asked["messages"][1]["content"]
 
@@ -37,7 +37,7 @@ def test_a_success_is_left_to_the_caller_to_account() -> None:
     assert work.tokens_spent == 0
 
 
-def test_asks_again_for_a_shorter_one() -> None:
+def test_t2_asks_again_for_a_shorter_one() -> None:
     """T2: the paper's loop, with the conversation so far and ever fewer words."""
     summary, asked = summarize([says(LONG), says(LONG), says(SHORT)])
 
@@ -49,7 +49,7 @@ def test_asks_again_for_a_shorter_one() -> None:
     assert "at most 5 words" in asked[2]["messages"][5]["content"]
 
 
-def test_cuts_what_stays_too_long_after_three_more_asks() -> None:
+def test_t2_cuts_what_stays_too_long_after_three_more_asks() -> None:
     """T2."""
     summary, asked = summarize([says(LONG)])
 
@@ -74,7 +74,7 @@ def test_documents_are_data_between_borders_that_they_cannot_write() -> None:
     assert user.endswith("Question: When?")
 
 
-def test_equal_requests_are_equal_to_the_byte() -> None:
+def test_t9_equal_requests_are_equal_to_the_byte() -> None:
     """T9: so that an endpoint's cache knows them."""
     first, second = (summarize([says(SHORT)])[1][0] for _ in range(2))
 
@@ -118,6 +118,17 @@ def test_an_answer_after_white_space_is_an_answer() -> None:
     summary, _ = summarize([Reply(b"\n\n  " + says(SHORT).body, drip=gate)])
 
     assert summary.text == SHORT
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_an_endpoint_that_takes_no_seed_is_asked_without(status: int) -> None:
+    """Some refuse what they do not know, and do not say what it was."""
+    with endpoint([fails(status, "extra inputs are not permitted"), says(SHORT)]) as server:
+        model = summarizer(server)
+        texts = [model.summarize("", [SOURCE], WORDS.budget(8)).text for _ in range(2)]
+
+    assert texts == [SHORT, SHORT]
+    assert ["seed" in request for request in server.asked] == [True, False, False]
 
 
 @pytest.mark.parametrize("param", ["temperature", "max_tokens"])

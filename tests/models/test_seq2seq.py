@@ -15,6 +15,7 @@ from compressors.models.seq2seq import Assignment, Seq2SeqSummarizer, Written
 from compressors.models.vocabulary import Vocabulary
 from compressors.protocols import Encoded
 from compressors.segmentation import RuleSegmenter
+from compressors.summary_cache import CachedSummarizer, SummaryCache
 from compressors.values import Document, Passage, Source, Span
 from compressors.work import Work
 from tests.models import taught
@@ -118,6 +119,19 @@ def recording(forward: Forward, seen: list[Any]) -> Forward:
         return results
 
     return run
+
+
+def test_t9_the_same_passages_are_written_once(model: Path) -> None:
+    """By their content, in whatever order."""
+    seen: list[Encoded] = []
+    once = CachedSummarizer(saying(model, "It opened in 1793.", seen), SummaryCache())
+
+    first = once.summarize("", [MUSEUM, RIVER], WORDS.budget(16))
+    rows = len(seen)
+    again = once.summarize("", [RIVER, MUSEUM], WORDS.budget(16))
+
+    assert first.text == again.text
+    assert len(seen) == rows > 0
 
 
 def test_rows_with_unlike_limits_get_their_own(model: Path) -> None:
