@@ -229,6 +229,7 @@ def test_the_papers_k_means_finds_four_topics_and_counts_equal_rows_once() -> No
     ]
     assert set(EuclideanKMeans().labels(copied, None)[24:]) == {0}
     assert set(EuclideanKMeans().labels(copied[24:], 3)) == {0}
+    assert set(EuclideanKMeans().labels(copied[-3:], 4)) == {0}
 
 
 @pytest.mark.parametrize("seed", range(10))
