@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from transformers import T5Config, T5ForConditionalGeneration
 from compressors.budget import share_of
 from compressors.errors import ModelFailure, Unavailable
 from compressors.extractive import ExtractiveSummarizer
+from compressors.models.by_rate import ByRate
 from compressors.models.gate import Gate, must_beat_chance
 from compressors.models.gate_passages import TRIALS
 from compressors.models.seq2seq import Seq2SeqSummarizer
@@ -175,15 +177,15 @@ def test_every_answer_stands_in_its_text() -> None:
         assert all(answer in trial.text for answer in trial.answers)
 
 
-def tuned(random_t5: Path, rate: object) -> Path:
-    config = json.loads((random_t5 / "config.json").read_text())
+def tuned(folder: Path, rate: object) -> Path:
+    config = json.loads((folder / "config.json").read_text())
     config["task_specific_params"] = {"summarization": {"tuned_rate": rate}}
-    (random_t5 / "config.json").write_text(json.dumps(config))
-    return random_t5
+    (folder / "config.json").write_text(json.dumps(config))
+    return folder
 
 
-def test_a_directory_says_what_rate_it_was_tuned_for(tmp_path: Path) -> None:
-    folder = taught.t5(tmp_path)
+def test_a_directory_says_what_rate_it_was_tuned_for(random_t5: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(random_t5, tmp_path / "tuned")
 
     summarizer = Seq2SeqSummarizer.load(str(tuned(folder, 0.3)), device="cpu", gate=None)
 
@@ -225,3 +227,25 @@ def test_a_model_without_a_stated_rate_aims_at_the_budget(random_t5: Path) -> No
 
     assert kept == sorted(kept)
     assert [round(n / total, 1) for n in kept] == pytest.approx([0.3, 0.5, 0.7], abs=0.11)
+
+
+def test_t2_of_several_models_the_one_that_was_tuned_for_the_rate_writes(random_t5: Path) -> None:
+    """The paper's three, for 30, 50 and 70 %."""
+    text = " ".join(trial.text for trial in ENGLISH[:2])
+    passage = Passage.whole(Document("1", text))
+    total = WORDS.budget().count(text)
+    models = [copying(random_t5, tuned_rate=rate) for rate in (0.7, 0.3, 0.5)]
+
+    def kept(rate: float, summarizer: Summarizer) -> str:
+        budget = WORDS.budget(share_of(total, rate))
+        return summarizer.summarize("", [passage], budget).text
+
+    for rate, model in ((0.75, 0), (0.66, 0), (0.55, 2), (0.4, 1), (0.2, 1)):
+        assert kept(rate, ByRate(models)) == kept(rate, models[model])
+
+
+def test_of_several_models_each_says_its_rate(random_t5: Path) -> None:
+    with pytest.raises(Unavailable, match=r"each needs a tuned_rate: \['lead'\]"):
+        ByRate([copying(random_t5, tuned_rate=0.3), copying(random_t5)])
+    with pytest.raises(Unavailable, match="each needs a tuned_rate"):
+        ByRate([])
