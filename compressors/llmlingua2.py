@@ -23,7 +23,7 @@ from compressors.selection import (
     runs,
 )
 from compressors.values import Context, Passage
-from compressors.words import Words, tied_scores, touches
+from compressors.words import Words, negations, tied_scores, touches
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +82,21 @@ def word_candidates(
 ) -> list[Candidate]:
     """Words as candidates: negations and punctuation tied to their neighbours, few words spared.
 
-    What touches the sorted, disjoint ranges ``kept`` is protected.
+    What touches the sorted, disjoint ranges ``kept`` is protected. A negation and the word after it
+    stand or fall together.
     """
-    values = tied_scores(piece.text, piece.ranges, checked(scores, len(piece.ranges)))
-    usual = PREFERRED if len(piece.ranges) < min_words else ORDINARY
+    ranges = piece.ranges
+    values = tied_scores(piece.text, ranges, checked(scores, len(ranges)))
+    usual = PREFERRED if len(ranges) < min_words else ORDINARY
+    ranks = [usual] * len(ranges)
+    if kept:
+        ranks = [PROTECTED if touches(*word, kept) else usual for word in ranges]
+    partners: list[int | None] = [None] * len(ranges)
+    for place in negations([piece.text[start:end] for start, end in ranges]):
+        partners[place], partners[place + 1] = ranges[place + 1][0], ranges[place][0]
     return [
-        Candidate(index, start, end, value, PROTECTED if touches(start, end, kept) else usual)
-        for (start, end), value in zip(piece.ranges, values, strict=True)
+        Candidate(index, start, end, value, rank, partner)
+        for (start, end), value, rank, partner in zip(ranges, values, ranks, partners, strict=True)
     ]
 
 

@@ -9,6 +9,7 @@ from itertools import chain
 from operator import attrgetter
 from typing import Final
 
+from compressors.bills import Bill
 from compressors.budget import Budget
 from compressors.completion import Layout, Scored, trimmed
 from compressors.sections import after_space
@@ -27,13 +28,18 @@ Kept = Mapping[int, Sequence[Scored]]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A range of the passage at index ``passage`` of a context that may be kept or dropped."""
+    """A range of the passage at index ``passage`` of a context that may be kept or dropped.
+
+    ``partner`` is where the candidate begins, of the same passage and right before or behind, that
+    it stands or falls with.
+    """
 
     passage: int
     start: int
     end: int
     score: float
     rank: int = ORDINARY
+    partner: int | None = None
 
 
 def select(
@@ -56,7 +62,7 @@ def chosen(
     """The ranges that ``select`` keeps, white space at their ends left out."""
     indexes = sorted({candidate.passage for candidate in candidates})
     choice = _Choice(context, {i: Layout.of(context.passages[i]) for i in indexes}, budget)
-    ordered = choice.ordered(candidates)
+    ordered = choice.ordered(_paired(candidates))
     if budget.max_tokens is None:
         kept = choice.completed(c for c in ordered if c.rank > ORDINARY or c.score >= threshold)
     else:
@@ -102,6 +108,32 @@ def _parts(
                 start = right
     if start < span.end:
         yield start, span.end, ORDINARY
+
+
+def _paired(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Partners as one candidate, of the best score and rank; nothing of one without the other."""
+    if all(candidate.partner is None for candidate in candidates):
+        return candidates
+    groups: list[list[Candidate]] = []
+    for candidate in sorted(candidates, key=attrgetter("passage", "start")):
+        last = groups[-1][-1] if groups else candidate
+        are_partners = last.partner == candidate.start or candidate.partner == last.start
+        if last.passage == candidate.passage and are_partners:
+            groups[-1].append(candidate)
+        else:
+            groups.append([candidate])
+    together = [
+        replace(
+            group[0],
+            end=group[-1].end,
+            score=max(candidate.score for candidate in group),
+            rank=max(candidate.rank for candidate in group),
+        )
+        for group in groups
+        if len(group) > 1 or group[0].partner is None or group[0].rank == PROTECTED
+    ]
+    # One half is better than nothing at all.
+    return together or candidates
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,9 +183,9 @@ class _Choice:
                 raise self.context.protection.refusal(limit)
         return kept
 
-    def _bills(self) -> dict[int, _Bill]:
+    def _bills(self) -> dict[int, Bill]:
         starts = self.budget.counter.starts
-        return {i: _Bill(layout, starts(layout.text), set()) for i, layout in self.layouts.items()}
+        return {i: Bill(layout, starts(layout.text), set()) for i, layout in self.layouts.items()}
 
     def within(self, candidates: list[Candidate]) -> Kept:
         """The best of candidates, given best first, that are within the limit put together."""
@@ -230,32 +262,6 @@ class _Choice:
         for c in candidates:
             by_passage.setdefault(c.passage, []).append((c.start, c.end, c.score))
         return {i: self.layouts[i].completed(own) for i, own in by_passage.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class _Bill:
-    """What ranges of a text cost in tokens, and the sections whose frames are paid already."""
-
-    layout: Layout
-    starts: Sequence[int]
-    paid: set[int]
-
-    def cost(self, start: int, end: int, *, alone: bool = False) -> int:
-        """Tokens of a range and, unless ``alone``, of the frames that it needs beside it."""
-        tokens = self._tokens(start, end)
-        if self.layout.structures and not alone:
-            for number in self.layout.sections(start, end, self.paid):
-                frame = self.layout.structures.sections[number].frame
-                tokens += sum(self._tokens(a, b) for a, b in frame if b <= start or a >= end)
-        # Never free: a range inside one long token would otherwise be.
-        return max(1, tokens)
-
-    def pay(self, start: int, end: int) -> None:
-        if self.layout.structures:
-            self.paid.update(self.layout.sections(start, end, self.paid))
-
-    def _tokens(self, start: int, end: int) -> int:
-        return bisect_left(self.starts, end) - bisect_left(self.starts, start)
 
 
 def runs(text: str, kept: Iterable[Scored]) -> list[Scored]:

@@ -112,30 +112,35 @@ def is_negation(word: str) -> bool:
     return lower in _NEGATIONS or lower.endswith(_NOT) or lower.startswith("kein")
 
 
+def negations(words: Sequence[str]) -> list[int]:
+    """The places of negations that another word follows."""
+    return [
+        place
+        for place, word in enumerate(words[:-1])
+        if is_negation(word) and not is_punctuation(words[place + 1])
+    ]
+
+
 def tied_scores(text: str, ranges: Sequence[Range], scores: Sequence[float]) -> list[float]:
     """Scores under which a word drop does not turn a sentence into its opposite, or into dots.
 
-    A negation is worth at least what the word after it is, so it stays whenever that does; a number
-    is worth at least what either neighbour is. Punctuation is worth at most what the word before
-    it is.
+    A number is worth at least what either neighbour is; a negation at least what the word after it
+    is, so it stays whenever that does. Punctuation is worth at most what the word before it is.
     """
     own = [float(score) for score in scores]
-    if not ranges:
-        return own
     words = [text[start:end] for start, end in ranges]
-    # Most words are letters and nothing else, which is known at once.
-    special = [index for index, word in enumerate(words) if not word.isalpha()]
-    negations = [index for index, word in enumerate(words[:-1]) if is_negation(word)]
-    for index in reversed(negations):
-        own[index] = max(own[index], own[index + 1])
     tied = list(own)
-    for index in special:
-        word = words[index]
+    # Most words are letters and nothing else, which is known at once.
+    special = [place for place, word in enumerate(words) if not word.isalpha()]
+    for place in special:
+        word = words[place]
         if len(word) <= _LONGEST_FIGURE and _DIGIT.search(word):
-            tied[index] = max(own[max(0, index - 1) : index + 2])
-    for index in special:
-        if index and is_punctuation(words[index]):
-            tied[index] = min(tied[index], tied[index - 1])
+            tied[place] = max(own[max(0, place - 1) : place + 2])
+    for place in reversed(negations(words)):
+        tied[place] = max(tied[place], tied[place + 1])
+    for place in special:
+        if place and is_punctuation(words[place]):
+            tied[place] = min(tied[place], tied[place - 1])
     return tied
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compressors import InvalidInput, Llmlingua2
+from compressors import Budget, InvalidInput, Llmlingua2
 from compressors.protection import occurrences
 from compressors.words import tied_scores, touches, word_ranges
-from tests.core.words_on_hand import LengthScorer, budget, context
+from tests.core.words_on_hand import LengthScorer, WordCounter, budget, context
 
 STAGE = Llmlingua2(LengthScorer(), "length", min_words=0)
 
@@ -63,6 +65,30 @@ def test_b4_a_negation_is_worth_what_it_negates() -> None:
     text = "do not eat mushrooms"
 
     assert tied_scores(text, word_ranges(text), [0.1, 0.2, 0.9, 0.8]) == [0.1, 0.9, 0.9, 0.8]
+
+
+def test_b4_a_word_does_not_stay_without_its_negation() -> None:
+    """Where the budget ends between the two, or the word is protected."""
+
+    class Letters(WordCounter):
+        """A negation is three tokens, all else is one."""
+
+        def count(self, texts: Sequence[str]) -> Sequence[int]:
+            return [len(self.starts(text)) for text in texts]
+
+        def starts(self, text: str) -> Sequence[int]:
+            words = re.finditer(r"\S+", text)
+            return [w.start() + i for w in words for i in range(3 if w[0] == "not" else 1)]
+
+    given_ = context("q", "do not swallow mushrooms ever")
+
+    for limit, expected in {
+        1: "mushrooms",
+        4: "do mushrooms ever",
+        5: "not swallow mushrooms",
+    }.items():
+        assert STAGE.compress(given_, Budget(Letters(), limit)).text == expected
+    assert kept("do not eat magnificent mushrooms", 2, protected=["eat"]) == "not eat"
 
 
 def test_b4_a_number_is_worth_what_stands_beside_it() -> None:
