@@ -125,7 +125,10 @@ class Loader:
         if model := self.settings.summary_model:
             from compressors.models.seq2seq import Seq2SeqSummarizer
 
-            written = Seq2SeqSummarizer.load(model, **self._options("seq2seq"))
+            options = self._options("seq2seq")
+            if not self.settings.summary_gate:
+                options["gate"] = None
+            written = Seq2SeqSummarizer.load(model, **options)
             summarizers[SEQ2SEQ] = self._remembered(written, reads_query=False)
         if self.settings.summarizer_openai:
             summarizers[OPENAI] = self._remembered(_openai(self.settings), reads_query=True)

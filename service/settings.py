@@ -108,6 +108,8 @@ class Settings:
     ``crag`` and ``tcra-…``, their default then, and what indexes are searched with."""
     summary_model: str | None = None
     """A seq2seq model, by directory or hub name, for the summarizer ``seq2seq``."""
+    summary_gate: bool = True
+    """Whether it has to beat random deletion before it serves."""
     summary_cache_entries: CountOrAuto = 1_000
     """Written summaries that are remembered, in memory, for the same documents; 0: none."""
     longllmlingua_model: str | None = None

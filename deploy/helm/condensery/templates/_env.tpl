@@ -117,6 +117,14 @@ valueFrom:
 - name: CONDENSERY_SUMMARY_MODEL
   value: {{ .Values.models.summary | quote }}
 {{- end }}
+{{- if .Values.models.longllmlingua }}
+- name: CONDENSERY_LONGLLMLINGUA_MODEL
+  value: {{ .Values.models.longllmlingua | quote }}
+{{- end }}
+{{- if .Values.models.sat }}
+- name: CONDENSERY_SAT_MODEL
+  value: {{ .Values.models.sat | quote }}
+{{- end }}
 {{- if .Values.indexes.names }}
 {{- $indexes := list }}
 {{- range $name, $directory := .Values.indexes.names }}
