@@ -259,7 +259,7 @@ def silhouettes(bench: Bench, found: Sequence[Hotel]) -> Iterator[str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--hotels", type=int, default=3, help="11 at most")
+    parser.add_argument("--hotels", type=int, default=2, help="11 at most")
     parser.add_argument("--tokens", type=int, help="the budget; see above")
     parser.add_argument("--silhouettes", action="store_true", help="another table")
     options = parser.parse_args()
