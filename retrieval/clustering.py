@@ -46,8 +46,9 @@ class SphericalKMeans:
     max_clusters: int = 10
     min_silhouette: float = 0.12
     """On centred MiniLM vectors (``benchmarks.clustering --silhouettes``) the best silhouettes of
-    one topic and of several overlap: 20 reviews of one hotel reach .13 to .21, of two hotels .14 to .33. So this
-    is low: a needless cut costs nothing, a missing one silences the smaller side."""
+    one topic and of several overlap: 20 reviews of one hotel reach .13 to .21, of two hotels .14
+    to .33. So this is low: a needless cut costs nothing, a missing one silences the smaller
+    side."""
     duplicate: float = 0.97
     max_sweep: int = 1000
 
