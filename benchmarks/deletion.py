@@ -87,8 +87,11 @@ Results = dict[tuple[str, float, str], list[Kept]]
 """By set, rate and way: one for each request, in order."""
 
 
-def requests(limit: int) -> dict[str, list[Request]]:
-    """An even part of each set, of those requests whose answer stands in a gold passage."""
+def requests(limit: int, others: int = 0) -> dict[str, list[Request]]:
+    """An even part of each set, of those requests whose answer stands in what is to be cut.
+
+    That is the gold passages, and the others among the first ``others`` documents.
+    """
     rows = benchmark_rows()
     found: dict[str, list[Request]] = {}
     for name in SETS:
@@ -100,7 +103,7 @@ def requests(limit: int) -> dict[str, list[Request]]:
             documents = [
                 Document(str(place), one["text"], one["title"])
                 for place, one in enumerate(row["documents"])
-                if one["is_gold"]
+                if one["is_gold"] or place < others
             ]
             request = Request(Context.of(row["query"], documents), answers)
             if request.holds(request.context.text):
