@@ -48,10 +48,13 @@ class CausalLmScorer:
 
     backend: Final = "causal-lm"
 
-    def __init__(self, forward: Forward, rows: Rows) -> None:
+    def __init__(
+        self, forward: Forward, rows: Rows, *, warned: threading.Event | None = None
+    ) -> None:
+        """``warned`` is set once a warning of the model is out, for all who share it."""
         self._forward = forward
         self._rows = rows
-        self._warned = threading.Event()
+        self._warned = warned or threading.Event()
 
     @classmethod
     def load(
@@ -85,7 +88,8 @@ class CausalLmScorer:
 
     def overflowing(self, overflow: Overflow) -> CausalLmScorer:
         """The same model, with this policy for documents that are too long."""
-        return CausalLmScorer(self._forward, replace(self._rows, overflow=overflow))
+        rows = replace(self._rows, overflow=overflow)
+        return CausalLmScorer(self._forward, rows, warned=self._warned)
 
     def score(self, query: str, documents: Sequence[Pieces]) -> Sequence[Sequence[float]]:
         scores = [[0.0] * len(document.ranges) for document in documents]

@@ -45,7 +45,7 @@ def contexts(overflow: Overflow, tokenizer: PromptTokenizer, document: Pieces) -
     whole = context_of(document.title, document.text)
     if overflow is Overflow.HEAD_TAIL:
         return HeadAndTail(whole, tokenizer.tokens(whole))
-    problem = f"a document of {len(tokenizer.tokens(whole))} tokens is too long for the model"
+    problem = f"a document of {len(tokenizer.tokens(whole))} tokens is too long for the prompt"
     raise InvalidInput("documents", problem)
 
 

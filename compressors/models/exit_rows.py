@@ -54,23 +54,19 @@ class Rows:
         refused; ``ModelFailure`` where a sentence does not.
         """
         texts = sentences_of(document)
-        bare = self._lengths(query, texts)
         context = context_of(document.title, document.text)
-        room = self.max_tokens - _SLACK - len(self.tokenizer.tokens(context))
-        whole = [place for place, size in bare.items() if size <= room]
-        for places, row in self._joined(query, context, texts, whole):
-            yield Asked(places, row)
-        tight = {place: size for place, size in bare.items() if size > room}
-        if tight:
+        left = [place for place, text in enumerate(texts) if text]
+        if len(self.tokenizer.tokens(context)) < self.max_tokens:
+            whole, left = left, []
+            for places, row in self._joined(query, context, texts, whole):
+                over = self._over(places, row)
+                left += over
+                if len(over) < len(places):
+                    yield Asked(*_without(places, row, over))
+        if left:
             found = contexts(self.overflow, self.tokenizer, document)
-            for places, row in self._tight(query, found, texts, tight):
+            for places, row in self._tight(query, found, texts, left):
                 yield Asked(places, row, cut=True)
-
-    def _lengths(self, query: str, texts: Sequence[str]) -> dict[int, int]:
-        """The tokens of each prompt without a context, by the place of its sentence."""
-        places = [place for place, text in enumerate(texts) if text]
-        rows = self.tokenizer.encode([Prompt(query, "", texts[place]) for place in places])
-        return {place: len(row) for place, row in zip(places, rows, strict=True)}
 
     def _joined(
         self, query: str, context: str, texts: Sequence[str], places: Sequence[int]
@@ -95,9 +91,11 @@ class Rows:
             yield tuple(asked), shared.row
 
     def _tight(
-        self, query: str, found: Contexts, texts: Sequence[str], bare: dict[int, int]
+        self, query: str, found: Contexts, texts: Sequence[str], places: Sequence[int]
     ) -> Iterator[tuple[tuple[int, ...], Branched]]:
         """The same for sentences whose context has to be cut to what room they leave."""
+        prompts = self.tokenizer.encode([Prompt(query, "", texts[place]) for place in places])
+        bare = {place: len(ids) for place, ids in zip(places, prompts, strict=True)}
         rooms = {place: self._room(size) for place, size in bare.items()}
         while rooms:
             groups: dict[str, list[int]] = defaultdict(list)
@@ -106,8 +104,8 @@ class Rows:
                     raise self._refusal(query, bare[place])
                 groups[found.at(place, room)].append(place)
             longer: dict[int, int] = {}
-            for context, places in groups.items():
-                for asked, row in self._joined(query, context, texts, places):
+            for context, some in groups.items():
+                for asked, row in self._joined(query, context, texts, some):
                     over = self._over(asked, row)
                     longer |= {place: rooms[place] - tokens for place, tokens in over.items()}
                     if len(over) < len(asked):

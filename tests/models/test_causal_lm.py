@@ -17,6 +17,7 @@ from compressors.exit import Exit
 from compressors.models.causal_lm import CausalLmScorer
 from compressors.models.exit_branches import Branched
 from compressors.models.exit_forward import Answer, mass_of
+from compressors.models.exit_overflow import Overflow
 from compressors.protocols import Encoded, Pieces
 from compressors.values import Context, Document
 from tests.models import models_made_here
@@ -100,7 +101,7 @@ def test_e7_warns_once_of_a_model_that_says_neither(
     scorer = CausalLmScorer.load(str(gemma), device="cpu")
     with caplog.at_level(logging.WARNING):
         scorer.score(QUERY, DOCUMENTS)
-        scorer.score(QUERY, DOCUMENTS)
+        scorer.overflowing(Overflow.ERROR).score(QUERY, DOCUMENTS)
 
     (record,) = caplog.records
     assert "not calibrated" in record.getMessage()
