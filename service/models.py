@@ -129,16 +129,20 @@ class Loader:
             if not self.settings.summary_gate:
                 options["gate"] = None
             written = Seq2SeqSummarizer.load(model, **options)
-            summarizers[SEQ2SEQ] = self._remembered(written, reads_query=False)
+            name = f"{model} {self.placement.dtype}"
+            summarizers[SEQ2SEQ] = self._remembered(written, name, reads_query=False)
         if self.settings.summarizer_openai:
-            summarizers[OPENAI] = self._remembered(_openai(self.settings), reads_query=True)
+            name = f"{self.settings.llm_model} {self.settings.llm_base_url}"
+            summarizers[OPENAI] = self._remembered(_openai(self.settings), name, reads_query=True)
         return summarizers
 
-    def _remembered(self, summarizer: Summarizer, *, reads_query: bool) -> Summarizer:
+    def _remembered(
+        self, summarizer: Summarizer, identity: str, *, reads_query: bool
+    ) -> Summarizer:
         if not self.settings.summary_cache_entries:
             return summarizer
         cache = SummaryCache(max_entries=self.settings.summary_cache_entries)
-        return CachedSummarizer(summarizer, cache, reads_query=reads_query)
+        return CachedSummarizer(summarizer, cache, identity, reads_query=reads_query)
 
     def embedded(self) -> EmbeddedModel:
         return EmbeddedModel.load(**self._options("embedded"))

@@ -24,7 +24,7 @@ from compressors.protocols import (
 )
 from compressors.tcra_semantic import Mode, TcraSemantic
 from compressors.tcra_summary import TcraSummary
-from retrieval.clustering import SphericalKMeans
+from retrieval.clustering import EuclideanKMeans, SphericalKMeans
 from service.catalogue import Backend, named
 
 EXTRACTIVE = "extractive"
@@ -99,7 +99,7 @@ def _made_crag(
         return Crag(encoder, SphericalKMeans(), segmenter, name, **values)
     if "query_weight" in values:
         raise InvalidInput("crag.query_weight", "the paper's mode does not read the query")
-    return PaperCrag(encoder, SphericalKMeans(), segmenter, f"{name}+paper", **values)
+    return PaperCrag(encoder, EuclideanKMeans(), segmenter, f"{name}+paper", **values)
 
 
 def tcra_summary_backends(

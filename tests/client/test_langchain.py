@@ -34,6 +34,19 @@ class ManySummaries(SentenceService):
         return response
 
 
+class SummariesByCloseness(SentenceService):
+    """Two summaries, that of the last document first."""
+
+    def Compress(  # noqa: N802
+        self, request: pb.CompressRequest, context: grpc.ServicerContext
+    ) -> pb.CompressResponse:
+        response = super().Compress(request, context)
+        for text, source in (("Close.", "2"), ("Far.", "1")):
+            summary = response.summaries.add(id=text, text=text)
+            summary.sources.add(document_id=source, start=0, end=1)
+        return response
+
+
 def test_keeps_ids_order_and_metadata_and_says_what_it_did(
     compressor: CondenseryCompressor, run: Run
 ) -> None:
@@ -200,6 +213,15 @@ def test_a_summary_stands_before_the_first_document_that_it_stands_for() -> None
         "tokens_after": 2,
         "chain": "default",
     }
+
+
+def test_summaries_keep_their_own_order() -> None:
+    with serving(SummariesByCloseness()) as target:
+        compressor = CondenseryCompressor(target=target)
+        result = compressor.compress_documents(documents(), "pyramid Prado")
+
+    texts = [each.page_content for each in result]
+    assert texts.index("Close.") < texts.index("Far.")
 
 
 def test_one_compressor_serves_one_event_loop_after_another(

@@ -39,10 +39,17 @@ class Rewriting:
     keep_original: bool
 
     def documents(self, compression: values.Compression) -> list[Document]:
-        """What is left, in the given order, each summary before the first that it stands for."""
+        """What is left, in the given order; summaries, in theirs, before what they stand for.
+
+        Where their order is not that of the documents, as with the nearest to the query first,
+        it goes before that of the places.
+        """
+        firsts = (
+            min((int(each.document_id) for each in summary.sources), default=0)
+            for summary in compression.summaries
+        )
         summaries: dict[int, list[Document]] = {}
-        for summary in compression.summaries:
-            place = min((int(each.document_id) for each in summary.sources), default=0)
+        for place, summary in zip(sorted(firsts), compression.summaries, strict=True):
             summaries.setdefault(place, []).append(self._summary(summary, compression.chain))
         documents: list[Document] = []
         for number, result in enumerate(compression.documents):
