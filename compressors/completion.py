@@ -49,7 +49,7 @@ class Layout:
         section of that frame.
         """
         if not self.structures:
-            return [(*trimmed(self.text, start, end), score) for start, end, score in sorted(kept)]
+            return self._trimmed(sorted(kept))
         members: list[Scored] = []
         inside: dict[int, _Noted] = {}
         for start, end, score in kept:
@@ -65,6 +65,15 @@ class Layout:
             for left, right in self._companions(place, noted.starts)
         ]
         return _united(members, companions)
+
+    def _trimmed(self, kept: Iterable[Scored]) -> list[Scored]:
+        text = self.text
+        return [
+            one
+            if not text[one[0]].isspace() and not text[one[1] - 1].isspace()
+            else (*trimmed(text, one[0], one[1]), one[2])
+            for one in kept
+        ]
 
     def sections(self, start: int, end: int, known: Container[int] = ()) -> list[int]:
         """The sections that a range has members in, and those around them; inner ones first.

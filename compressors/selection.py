@@ -112,28 +112,26 @@ def _parts(
 
 def _paired(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
     """Partners as one candidate, of the best score and rank; nothing of one without the other."""
-    if all(candidate.partner is None for candidate in candidates):
+    bound = [candidate for candidate in candidates if candidate.partner is not None]
+    if not bound:
         return candidates
     groups: list[list[Candidate]] = []
-    for candidate in sorted(candidates, key=attrgetter("passage", "start")):
+    for candidate in sorted(bound, key=attrgetter("passage", "start")):
         last = groups[-1][-1] if groups else candidate
         are_partners = last.partner == candidate.start or candidate.partner == last.start
         if last.passage == candidate.passage and are_partners:
             groups[-1].append(candidate)
         else:
             groups.append([candidate])
-    together = [
-        replace(
-            group[0],
-            end=group[-1].end,
-            score=max(candidate.score for candidate in group),
-            rank=max(candidate.rank for candidate in group),
-        )
-        for group in groups
-        if len(group) > 1 or group[0].partner is None or group[0].rank == PROTECTED
-    ]
+    together = [candidate for candidate in candidates if candidate.partner is None]
+    together += (_as_one(g) for g in groups if len(g) > 1 or g[0].rank == PROTECTED)
     # One half is better than nothing at all.
     return together or candidates
+
+
+def _as_one(group: Sequence[Candidate]) -> Candidate:
+    score, rank = max(one.score for one in group), max(one.rank for one in group)
+    return replace(group[0], end=group[-1].end, score=score, rank=rank)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 from compressors.errors import InvalidInput
 from compressors.protection import Protection
+
+
+_SPACE: Final = re.compile(r"\s")
 
 
 class Outcome(Enum):
@@ -146,11 +150,12 @@ def join_ranges(text: str, ranges: Iterable[tuple[int, int]]) -> str:
 
 
 def _joint(gap: str) -> str:
-    if gap.isspace():
+    if gap == " " or gap.isspace():
         return gap
     if "\n" in gap:
         return "\n"
-    return next((character for character in gap if character.isspace()), "")
+    space = _SPACE.search(gap)
+    return space[0] if space else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,9 +29,9 @@ _LONGEST_ADDRESS = 2000
 _ADDRESS = ("http://", "https://", "www.")
 _NEGATION = (
     "no not never none nor neither without except unless only cannot hardly barely nicht nie ohne"
-    " nur sin nunca ne pas jamais sans sauf не нет без"
+    " kein keine keiner keines keinem keinen nur sin nunca ne pas jamais sans sauf не нет без"
 )
-_NEGATIONS = frozenset(_NEGATION.split())
+_NEGATIONS = frozenset(f"{_NEGATION} {_NEGATION.title()} {_NEGATION.upper()}".split())
 _NOT = ("n't", "n’t")
 _DIGIT = re.compile(r"\d")
 _LONGEST_FIGURE = 40
@@ -108,8 +108,8 @@ def is_punctuation(word: str) -> bool:
 
 
 def is_negation(word: str) -> bool:
-    lower = word.lower()
-    return lower in _NEGATIONS or lower.endswith(_NOT) or lower.startswith("kein")
+    # Asked of every word, so without making another word of it where it can be helped.
+    return word in _NEGATIONS or (word[-1] in "tT" and word.lower().endswith(_NOT))
 
 
 def negations(words: Sequence[str]) -> list[int]:
