@@ -11,7 +11,6 @@ from typing import Any, Final
 from compressors.errors import InvalidInput
 from compressors.protection import Protection
 
-
 _SPACE: Final = re.compile(r"\s")
 
 

@@ -109,7 +109,7 @@ def is_punctuation(word: str) -> bool:
 
 def is_negation(word: str) -> bool:
     # Asked of every word, so without making another word of it where it can be helped.
-    return word in _NEGATIONS or (word[-1] in "tT" and word.lower().endswith(_NOT))
+    return word in _NEGATIONS or (word[-1:] in "tT" and word.lower().endswith(_NOT))
 
 
 def negations(words: Sequence[str]) -> list[int]:
