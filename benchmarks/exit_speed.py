@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -135,14 +136,16 @@ def compare(setting: Setting, cases: Sequence[Case], rounds: int) -> None:
                 f"{max(abs(a - b) for a, b in zip(wanted, found, strict=True)):10.1e}"
                 f"{flips(wanted, found):7}"
             )
-    click.echo(f"flips: decisions at 0.5 that differ, of scores farther than {MARGIN} from it")
+    click.echo(f"flips: decisions at the median that differ, of scores {MARGIN} and more from it")
 
 
 def flips(wanted: Sequence[float], found: Sequence[float]) -> int:
+    # Random weights have no opinion: the threshold is where half of the sentences stay.
+    threshold = median(wanted)
     return sum(
-        (one >= 0.5) != (other >= 0.5)
+        (one >= threshold) != (other >= threshold)
         for one, other in zip(wanted, found, strict=True)
-        if abs(one - 0.5) > MARGIN
+        if abs(one - threshold) > MARGIN
     )
 
 
