@@ -29,6 +29,9 @@ _IDLE: Final = frozenset(
     }
 )
 
+_AT_ONCE: Final = 256
+"""Queries whose products are held at once where attention is computed here."""
+
 
 def register() -> None:
     """Make the attention known to transformers under ``NAME``."""
@@ -126,10 +129,15 @@ def _products(
             is_causal=mask is None,
             scale=scaling,
         )
-    # Gemma 2's, which no kernel of torch knows.
-    products = queries @ keys.transpose(2, 3) * (scaling or queries.shape[3] ** -0.5)
-    products = (products / softcap).tanh() * softcap
+    # Gemma 2's, which no kernel of torch knows; some queries at a time, as a kernel would.
     if mask is None:
-        mask = torch.full(products.shape[2:], -torch.inf, device=products.device).triu(1)
-    weights = (products + mask).softmax(3, dtype=torch.float32).to(queries.dtype)
-    return weights @ values
+        mask = torch.full((queries.shape[2], keys.shape[2]), -torch.inf, device=keys.device).triu(1)
+    scaling = scaling or queries.shape[3] ** -0.5
+    parts = []
+    for asked, seen in zip(
+        torch.split(queries, _AT_ONCE, 2), torch.split(mask, _AT_ONCE), strict=True
+    ):
+        products = (asked @ keys.transpose(2, 3) * scaling / softcap).tanh() * softcap
+        weights = (products + seen).softmax(3, dtype=torch.float32).to(queries.dtype)
+        parts.append(weights @ values)
+    return torch.cat(parts, 2)

@@ -54,9 +54,11 @@ def scores(forward: Any, rows: Sequence[Branched]) -> list[float]:
     return [answer.score for row in rows for answer in forward([row])[0]]
 
 
-def both_ways(folder: Path, dtype: torch.dtype, sizes: Sizes) -> tuple[list[float], list[float]]:
+def both_ways(
+    folder: Path, dtype: torch.dtype, sizes: Sizes, rows: Sequence[Branched] = ()
+) -> tuple[list[float], list[float]]:
     """Scores of each prompt alone by the family's own attention, and of all rows in one batch."""
-    rows = some_rows(6, seed=1)
+    rows = rows or some_rows(6, seed=1)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype).eval()
     head = Head(model, (YES, NO))
     alone = scores(OneByOne(model, head, 0), [part for row in rows for part in row.apart])
@@ -84,6 +86,20 @@ def test_e10_scores_are_those_of_plain_transformers_code(family: Path) -> None:
     wanted = [score for row in naive(family, QUERY, DOCUMENTS) for score in row]
     assert max(abs(one - other) for one, other in zip(wanted, found, strict=True)) < 2e-6
     assert [one >= 0.5 for one in wanted] == [other >= 0.5 for other in found]
+
+
+def test_e10_long_prefixes_are_alike_too(tmp_path: Path) -> None:
+    """Longer than what is computed at once where logits are capped, in one tile and in many."""
+    folder = decoder("Gemma2", tmp_path, max_position_embeddings=1024)
+    dice = random.Random(3)  # noqa: S311 - a test
+    row = Branched(
+        tuple(dice.choices(range(10, 300), k=600)), branches=((20, 21), (22,), (23, 24, 25))
+    )
+
+    for sizes in (Sizes(), Sizes(whole=1000), Sizes(step=300, tile=2, whole=0)):
+        alone, shared = both_ways(folder, torch.float32, sizes, [row])
+
+        assert max(abs(one - other) for one, other in zip(alone, shared, strict=True)) < 2e-6
 
 
 @pytest.mark.parametrize("kind", ["Gemma", "Llama", "Qwen2"])
