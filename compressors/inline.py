@@ -14,7 +14,7 @@ def _words(*lines: str) -> frozenset[str]:
     return frozenset(" ".join(lines).split())
 
 
-_MONTHS: Final = _words(
+MONTHS: Final = _words(
     "january february march april may june july august september october november december",
     "jan feb mar apr jun jul aug sep sept oct nov dec",
     "januar jänner februar märz mai juni juli oktober dezember",
@@ -130,8 +130,8 @@ def _word_before(text: str, start: int, position: int) -> tuple[int, bool]:
     before = text[max(start, position - 12) : position]
     if before[-1:] not in _SPACES:
         return _sign_before(text, start, position), False
-    word = before[:-1].rpartition(" ")[2]
-    if word[:1].isupper() and word.rstrip(".").lower() in _MONTHS:
+    word = before[:-1].rpartition(" ")[2].lstrip(_BRACKETS)
+    if word[:1].isupper() and word.rstrip(".").lower() in MONTHS:
         return position - 1 - len(word), True
     is_currency = word.lower() in _CURRENCIES or (len(word) == 1 and word in _MONEY)
     return position - 1 - len(word) if is_currency else position, False
@@ -151,7 +151,7 @@ def _sign_before(text: str, start: int, position: int) -> int:
 
 def _unit_behind(text: str, position: int, end: int, *, is_day: bool) -> int:
     month = _DAY_AND_MONTH.match(text, position, end) if is_day else None
-    if month and month[1].lower() in _MONTHS:
+    if month and month[1].lower() in MONTHS:
         return month.end()
     unit = _WORD_BEHIND.match(text, position, end)
     if unit is None or unit[1].lower() not in _UNITS:

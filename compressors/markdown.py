@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from compressors.inline import MONTHS
 from compressors.json_text import json_blocks
 from compressors.sections import Block, Range, Section, after_space, edges
 
@@ -13,10 +14,13 @@ _FENCE: Final = re.compile(r"^[ \t]*(?:[-*+>][ \t]+)?(`{3,}|~{3,})([^\n]*)$", re
 _JSON_FENCE: Final = 240
 """Characters of JSON in a fence from which on members of it may go; less is one piece."""
 _DELIMITERS: Final = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
-_MARKER: Final = r"([ \t]*)((?:[-*+•‣▪●◦–]|\(?\d{1,3}[.)])(?:[ \t]+\[[ xX]\])?|#{1,6})[ \t]+(?=\S)"
+_MARKER: Final = (
+    r"([ \t]*)((?:[-*+•‣▪●◦–]|\d{1,3}[.)]|\(\d{1,3}\))(?:[ \t]+\[[ xX]\])?|#{1,6})[ \t]+(?=\S)"
+)
 _FIRST_ITEM: Final = re.compile(_MARKER)
 # Beginning with a plain character, it is found ten times as fast.
 _ITEM: Final = re.compile("\n" + _MARKER)
+_WORD: Final = re.compile(r"[^\W\d_]{3,12}")
 _BLANK: Final = re.compile(r"\n[ \t]*\n")
 
 
@@ -123,6 +127,7 @@ def items(text: str, start: int, end: int) -> Iterator[Block]:
     marks = list(_ITEM.finditer(text, start, end))
     if first := _FIRST_ITEM.match(text, start, end):
         marks.insert(0, first)
+    marks = [mark for mark in marks if not _is_date(text, mark)]
     for number, mark in enumerate(marks):
         stop = marks[number + 1].start() if number + 1 < len(marks) else end
         blank = _BLANK.search(text, mark.end(), stop)
@@ -134,3 +139,11 @@ def items(text: str, start: int, end: int) -> Iterator[Block]:
         section = Section(mark.start(1), stop, (marker,))
         # The white space before it is of the sentence before.
         yield Block((marker,), (section,), (mark.start(2),), ((mark.start(2), mark.end()),))
+
+
+def _is_date(text: str, mark: re.Match[str]) -> bool:
+    """Whether a number with a full stop is the day of a month, as German writes it."""
+    if not mark[2][0].isdigit():
+        return False
+    word = _WORD.match(text, mark.end())
+    return word is not None and word[0].lower() in MONTHS

@@ -19,7 +19,8 @@ _UNSPACED = (
 _WORD = f"[^\\W{_UNSPACED}]"
 # No look-ahead and no two greedy runs in a row: every alternative is linear in what it matches.
 _UNIT = re.compile(
-    rf"(?:https?://|www\.)[^\s<>\"{_UNSPACED}]+"  # addresses stay whole
+    # Addresses stay whole, with brackets that they close themselves.
+    rf"(?:https?://|www\.)(?:[^\s<>\"(){_UNSPACED}]++|\([^\s<>\"(){_UNSPACED}]*+\))++"
     rf"|{_WORD}+(?:[-'’.,:/@+_]{_WORD}+)*[%°]?"  # words, numbers, dates, identifiers
     rf"|[{_UNSPACED}]"  # scripts without spaces: a character is a word
     rf"|[^\w\s]+"
@@ -34,8 +35,8 @@ _NEGATION = (
 _NEGATIONS = frozenset(f"{_NEGATION} {_NEGATION.title()} {_NEGATION.upper()}".split())
 _NOT = ("n't", "n’t")
 _DIGIT = re.compile(r"\d")
-_LONGEST_FIGURE = 40
-"""Characters up to which something with a digit in it is a number, and no row of a table."""
+_FIGURE = re.compile(r"[^|<{\"\n]{1,40}")
+"""What has a digit in it and is a number, not a row of a table or a member of JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ def tied_scores(text: str, ranges: Sequence[Range], scores: Sequence[float]) -> 
     special = [place for place, word in enumerate(words) if not word.isalpha()]
     for place in special:
         word = words[place]
-        if len(word) <= _LONGEST_FIGURE and _DIGIT.search(word):
+        if _DIGIT.search(word) and _FIGURE.fullmatch(word):
             tied[place] = max(own[max(0, place - 1) : place + 2])
     for place in reversed(negations(words)):
         tied[place] = max(tied[place], tied[place + 1])
