@@ -7,6 +7,7 @@ checkpoint is saved under a path that it accepts, and OpenAI's encoding, in whos
 
 from __future__ import annotations
 
+import json
 import random
 import warnings
 from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ CORPUS: Final = (
     "Das Museum ist am Montag geschlossen. Le musée est fermé le mardi.",
     "Rivers, bridges and old houses: the city has many of each, and 1,234 cafés.",
     "don't say (never) that the cat sat on her mat! Where? Here: https://a.example/b?c=d",
+    "call() open() close() it was {|} so <=> or []",
     "0 1 2 3 4 5 6 7 8 9 . , ; : ! ? ( ) [ ] - _ / ' # % & + = @ \" * < > ~",
 )
 _PATTERN: Final = (
@@ -159,6 +161,10 @@ def xlm_roberta(texts: Sequence[str], size: int) -> PreTrainedTokenizerFast:
         unk_token="<unk>",  # noqa: S106
     )
     made.train_from_iterator(texts, trainer)
+    spec = json.loads(made.to_str())
+    # XLM-R's own has such pieces, and the package looks for them in a string of all punctuation.
+    spec["model"]["vocab"] += [[piece, -4.0] for piece in ("()", "<=", "{|}", "[]", ").")]
+    made = Tokenizer.from_str(json.dumps(spec))
     made.add_special_tokens([AddedToken("<mask>", lstrip=True)])
     frame = {"bos": "<s>", "eos": "</s>", "cls": "<s>", "sep": "</s>"}
     return fast(made, pad="<pad>", unk="<unk>", mask="<mask>", **frame)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from compressors.parity import decide
 from compressors.parity_values import ParityOptions
-from compressors.parity_words import Merger, Rules
+from compressors.parity_words import Merger, Rules, total
 from tests.models.probabilities_on_hand import Table, bert_tokens, letters, ones
 
 if TYPE_CHECKING:
@@ -161,3 +162,18 @@ def test_p8_equal_tables_of_tokens_and_probabilities_keep_equal_words() -> None:
         list(d.judged[0].kept) for d in again.documents
     ]
     assert once.texts == ["g h i j"] * 2
+
+
+def test_p1_sums_are_pythons_own_in_single_precision() -> None:
+    """Added in pairs, or in double precision, a value next to a threshold would be another."""
+    dice = np.random.default_rng(1)
+    model = Table(bert_tokens("a", "##b"), {})
+    merger = Merger(Rules(model.tokens))
+    for length in (2, 3, 9, 40, 300):
+        values = dice.random(length + 2, dtype=np.float32)
+        row = model.tokens.row(["a", *["##b"] * (length - 1)])
+
+        words = merger.words(row, values)
+
+        assert words.values.tolist() == [float(sum(values[1:-1]) / length)]
+        assert total(values) == sum(values)

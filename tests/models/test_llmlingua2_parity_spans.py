@@ -70,7 +70,7 @@ def test_what_stays_of_random_cases_are_the_words_that_the_package_keeps(
             assert squeezed(classifier.tokens.normalized(text)) == wanted, case
 
     assert kept > 2000
-    assert lost < 0.03 * kept
+    assert lost < 0.05 * kept  # of texts full of ligatures and of names of phrases
 
 
 def words_and_text(model: PackageClassifier, case: Case) -> tuple[list[str], str, int] | None:
