@@ -11,6 +11,7 @@ import torch
 from benchmarks.llmlingua_cases import Case
 from benchmarks.llmlingua_parity import Sides, compare, sides, summary
 from benchmarks.llmlingua_peer import CORPUS, FAMILIES, encoding, package, undisturbed
+from compressors.engine import Engine
 from compressors.errors import InvalidInput, Unavailable
 from compressors.models.package_classifier import PackageClassifier
 from compressors.models.token_classifier import Checkpoint, TokenClassifier
@@ -175,6 +176,24 @@ def test_a_control_token_in_a_text_is_hidden_as_the_package_hides_it(both: list[
 
     assert row.hidden == (2,)
     assert with_it[1] != pytest.approx(seen[1], abs=1e-6)
+
+
+def test_the_engine_runs_both_modes_on_one_model(tmp_path: Path) -> None:
+    """Rows of the two share batches; hidden tokens stay hidden."""
+    loaded = Checkpoint.load(str(models_made_here.classifier("bert", tmp_path)), device="cpu")
+    piece = Pieces(TEXTS[0], tuple(word_ranges(TEXTS[0])))
+    alone = PackageClassifier.of(loaded, loaded.forward())
+    row = alone.tokens.row(["The", "[PAD]", "museum"])
+
+    with Engine() as engine:
+        forward = engine.wrap(loaded.forward(), name="llmlingua2")
+        shared = PackageClassifier.of(loaded, forward)
+        (found,) = shared.probabilities([row])
+        (scores,) = TokenClassifier.of(loaded, forward).score([piece])
+
+    assert found == pytest.approx(alone.probabilities([row])[0], abs=1e-6)
+    wanted = TokenClassifier.of(loaded, loaded.forward()).score([piece])[0]
+    assert scores == pytest.approx(wanted, abs=1e-6)
 
 
 def test_rows_end_at_512_tokens_whatever_is_lost(both: list[Sides]) -> None:
