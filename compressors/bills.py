@@ -27,6 +27,10 @@ class Bill:
         # Never free: a range inside one long token would otherwise be.
         return max(1, tokens)
 
+    def total(self) -> int:
+        """Tokens of all that there is of the passage."""
+        return sum(self._tokens(start, end) for start, end in self.layout.given)
+
     def pay(self, start: int, end: int) -> None:
         if self.layout.structures:
             self.paid.update(self.layout.sections(start, end, self.paid))

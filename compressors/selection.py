@@ -61,7 +61,10 @@ def chosen(
 ) -> Kept:
     """The ranges that ``select`` keeps, white space at their ends left out."""
     indexes = sorted({candidate.passage for candidate in candidates})
-    choice = _Choice(context, {i: Layout.of(context.passages[i]) for i in indexes}, budget)
+    layouts = {index: Layout.of(context.passages[index]) for index in indexes}
+    starts = budget.counter.starts if budget.max_tokens else lambda _: ()
+    bills = {index: Bill(layout, starts(layout.text), set()) for index, layout in layouts.items()}
+    choice = _Choice(context, layouts, bills, budget)
     ordered = choice.ordered(_paired(candidates))
     if budget.max_tokens is None:
         kept = choice.completed(c for c in ordered if c.rank > ORDINARY or c.score >= threshold)
@@ -140,6 +143,7 @@ class _Choice:
 
     context: Context
     layouts: Mapping[int, Layout]
+    bills: Mapping[int, Bill]
     budget: Budget
 
     def ordered(self, candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -165,13 +169,14 @@ class _Choice:
     def greedy(self, ordered: Sequence[Candidate]) -> list[Candidate]:
         # Greedy. A knapsack would fit a little more text, but would let one long, dull sentence
         # push out two short, sharp ones.
-        bills = self._bills()
         limit = left = self.budget.max_tokens or 0
+        if sum(bill.total() for bill in self.bills.values()) <= limit:
+            return list(ordered)
         kept: list[Candidate] = []
         for candidate in ordered:
             if left <= 0 and candidate.rank < PROTECTED:
                 break
-            bill = bills[candidate.passage]
+            bill = self.bills[candidate.passage]
             cost = bill.cost(candidate.start, candidate.end)
             if cost <= left:
                 kept.append(candidate)
@@ -181,16 +186,11 @@ class _Choice:
                 raise self.context.protection.refusal(limit)
         return kept
 
-    def _bills(self) -> dict[int, Bill]:
-        starts = self.budget.counter.starts
-        return {i: Bill(layout, starts(layout.text), set()) for i, layout in self.layouts.items()}
-
     def within(self, candidates: list[Candidate]) -> Kept:
         """The best of candidates, given best first, that are within the limit put together."""
         # Tokens of slices do not quite add up to tokens of the text made of them, so count that
         # text and take the worst away until it fits.
         limit = self.budget.max_tokens or 0
-        bills = self._bills()
         while candidates:
             kept = self.completed(candidates)
             over = self.budget.count(self._text(kept)) - limit
@@ -200,7 +200,7 @@ class _Choice:
                 raise self.context.protection.refusal(limit)
             while candidates and over > 0 and candidates[-1].rank != PROTECTED:
                 worst = candidates.pop()
-                over -= bills[worst.passage].cost(worst.start, worst.end, alone=True)
+                over -= self.bills[worst.passage].cost(worst.start, worst.end, alone=True)
         return {}
 
     def cut(self, ordered: Sequence[Candidate]) -> Kept:
@@ -218,7 +218,7 @@ class _Choice:
     def _heads(self, candidate: Candidate) -> Iterator[Candidate]:
         """The candidate up to the end of each of its words, those that may fit, longest first."""
         layout = self.layouts[candidate.passage]
-        starts = self.budget.counter.starts(layout.text)
+        starts = self.bills[candidate.passage].starts
         beyond = bisect_left(starts, candidate.start) + (self.budget.max_tokens or 0)
         most = starts[beyond] if beyond < len(starts) else candidate.end
         # A little beyond, so that a word that reaches over is seen to.
@@ -237,7 +237,8 @@ class _Choice:
     def _torn(self, candidate: Candidate) -> Iterator[Kept]:
         text = self.layouts[candidate.passage].text
         start = after_space(text, candidate.start)
-        starts = [at for at in self.budget.counter.starts(text) if start < at < candidate.end]
+        tokens = self.bills[candidate.passage].starts
+        starts = [at for at in tokens if start < at < candidate.end]
         # To keep more than the budget is worse than to keep nothing, but one character is enough.
         for end in (*reversed(starts[: self.budget.max_tokens]), start + 1):
             left, right = trimmed(text, start, end)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compressors import Budget, InvalidInput, Llmlingua2
+from compressors import Budget, Chain, InvalidInput, Llmlingua2
 from compressors.protection import occurrences
 from compressors.words import tied_scores, touches, word_ranges
 from tests.core.words_on_hand import LengthScorer, WordCounter, budget, context
@@ -29,6 +29,37 @@ def words(text: str) -> list[str]:
 
 def test_b1_keeps_slices_of_the_source_in_order() -> None:
     assert kept("a magnificent old castle stood upon hills", 3) == "magnificent castle stood"
+
+
+@given(texts=st.lists(st.text(max_size=60), min_size=1, max_size=4), limit=st.integers(1, 30))
+def test_b1_what_is_kept_is_a_subsequence_of_each_source(texts: list[str], limit: int) -> None:
+    result = STAGE.compress(context("q", *texts), budget(limit))
+
+    for text, passage in zip(texts, result.passages, strict=True):
+        left = iter(text)
+        assert all(character in left for character in passage.text)
+        found = {edge for word in word_ranges(text) for edge in word}
+        if limit > 1:
+            assert all({span.start, span.end} <= found for span in passage.spans)
+    assert budget(limit).fits(result.text)
+
+
+@given(st.lists(st.text(max_size=60), min_size=1, max_size=4))
+def test_b1_at_rate_one_the_text_is_the_same_byte_for_byte(texts: list[str]) -> None:
+    given_ = context("q", *texts)
+    tokens = max(1, budget().count(given_.text))
+
+    assert Chain((STAGE,)).compress(given_, budget(tokens)).text == given_.text
+    own = [passage.text.strip() for passage in STAGE.compress(given_, budget(tokens)).passages]
+    assert own == [text.strip() for text in texts]
+
+
+@given(
+    text=st.lists(st.text("abcdefg", min_size=1, max_size=9), min_size=1, max_size=40),
+    limit=st.integers(1, 40),
+)
+def test_b3_the_budget_is_filled_to_the_last_word(text: list[str], limit: int) -> None:
+    assert budget().count(kept(" ".join(text), limit)) == min(limit, len(text))
 
 
 def test_b3_one_rank_over_all_documents_not_one_threshold_for_each() -> None:
@@ -117,6 +148,17 @@ def test_b6_inserts_no_spaces_between_characters() -> None:
 
 def test_b8_of_a_blank_document_nothing_is_left_and_nothing_breaks() -> None:
     assert STAGE.compress(context("q", " \n", ""), budget(3)).text == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["[UNK]" * 3, "\u200b", "....", "\ud800 x", "a" * 100_000, "我" * 9_999]
+)
+def test_b8_strange_and_huge_documents_have_a_defined_result(text: str) -> None:
+    result = STAGE.compress(context("q", text), budget(1))
+
+    assert budget(1).fits(result.text)
+    assert result.text
+    assert all(text[span.start : span.end] in text for span in result.passages[0].spans)
 
 
 def test_b10_spares_documents_of_few_words_while_the_budget_allows() -> None:
