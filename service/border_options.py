@@ -40,7 +40,10 @@ def options_from_pb(stage: pb.Stage) -> StageOptions | None:
 
 
 def _exit(message: pb.ExitOptions) -> ExitOptions:
-    return ExitOptions(threshold=_set(message, "threshold"))
+    return ExitOptions(
+        threshold=_set(message, "threshold"),
+        overflow=_mode(pb.ExitOverflow, message.overflow, "exit.overflow"),
+    )
 
 
 def _llmlingua2(message: pb.Llmlingua2Options) -> Llmlingua2Options:
@@ -104,11 +107,13 @@ _OPTIONS: Mapping[str, Callable[[Any], StageOptions]] = MappingProxyType(
 
 
 def _mode(enum: Any, number: int, field: str) -> str | None:  # noqa: ANN401 - the stubs' own
-    """The last word of an enum's name, in lower case; ``None`` where it is not specified."""
+    """What is special of a value's name, as ``head-tail``; ``None`` where none is specified."""
     if number not in enum.values():
         raise InvalidInput(field, f"is not known: {number}")
-    name = str(enum.Name(number)).rpartition("_")[2].lower()
-    return None if name == "unspecified" else name
+    if number == 0:
+        return None
+    prefix = str(enum.Name(0)).removesuffix("UNSPECIFIED")
+    return str(enum.Name(number)).removeprefix(prefix).lower().replace("_", "-")
 
 
 def _set(message: Message, field: str) -> Any:  # noqa: ANN401 - a field of any type

@@ -62,10 +62,12 @@ class Loader:
         scorers: dict[str, SentenceScorer] = {}
         if model := self.settings.exit_causal_lm:
             from compressors.models.causal_lm import CausalLmScorer
+            from compressors.models.exit_overflow import Overflow
 
-            scorers[CAUSAL_LM] = CausalLmScorer.load(
+            scorer = CausalLmScorer.load(
                 model, adapter=self.settings.exit_lora, **self._options("exit-causal-lm")
             )
+            scorers[CAUSAL_LM] = scorer.overflowing(Overflow(self.settings.exit_overflow))
         return scorers | {EMBEDDED: embedded.sentences}
 
     def llmlingua2(self, embedded: EmbeddedModel) -> dict[str, Backend]:

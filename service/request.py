@@ -17,6 +17,8 @@ class ExitOptions:
     """Of the stage ``exit``; ``None`` leaves the default of the compressor, here and below."""
 
     threshold: float | None = None
+    overflow: str | None = None
+    """``window``, ``head-tail`` or ``error``; of the backend ``causal-lm``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,6 +34,7 @@ CountOrAuto = Annotated[int, Between(0)]
 Seconds = Annotated[float, Between(0, 86_400)]
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+ExitOverflow = Literal["window", "head-tail", "error"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -100,6 +101,9 @@ class Settings:
     then."""
     exit_lora: str | None = None
     """A LoRA adapter for it."""
+    exit_overflow: ExitOverflow = "window"
+    """What it does with a document that is too long for it: ``window`` reads each sentence in a
+    window around it, ``head-tail`` the document's beginning and end, ``error`` refuses it."""
     llmlingua2_model: str | None = None
     """A token classifier, by directory or hub name: the backend ``checkpoint`` of ``llmlingua2``,
     its default then."""

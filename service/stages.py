@@ -13,6 +13,8 @@ from compressors.extractive import ExtractiveSummarizer
 from compressors.llmlingua2 import Llmlingua2
 from compressors.llmlingua2_parity import Llmlingua2Parity
 from compressors.longllmlingua import LongLlmlingua, QuestionReader
+from compressors.models.causal_lm import CausalLmScorer
+from compressors.models.exit_overflow import Overflow
 from compressors.parity_tokens import TokenProbabilities
 from compressors.protocols import (
     Compressor,
@@ -39,7 +41,13 @@ def exit_backends(
 def _made_exit(
     name: str, scorer: SentenceScorer, segmenter: Segmenter, options: Mapping[str, Any]
 ) -> Compressor:
-    return Exit(scorer, segmenter, name, **options)
+    values = dict(options)
+    overflow = values.pop("overflow", None)
+    if overflow is not None:
+        if not isinstance(scorer, CausalLmScorer):
+            raise InvalidInput("exit.overflow", f"the backend {name} reads documents of any length")
+        scorer = scorer.overflowing(Overflow(overflow))
+    return Exit(scorer, segmenter, name, **values)
 
 
 def llmlingua2_backends(

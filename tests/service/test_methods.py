@@ -123,6 +123,26 @@ def test_exit_runs_on_a_causal_language_model(ask: Asking) -> None:
     assert_sound(answer)
 
 
+def test_exit_says_where_it_read_a_window_of_a_document(ask: Asking) -> None:
+    long = " ".join(f"Ship {number} came in at noon." for number in range(100))
+
+    answer = ask(stage("exit"), texts=(long,))
+    assert "100 sentences read in a window of their document" in answer.stages[0].detail
+    assert_sound(answer, (long,))
+
+    with pytest.raises(grpc.aio.AioRpcError, match="documents"):
+        ask(stage("exit", overflow=pb.EXIT_OVERFLOW_ERROR), texts=(long,))
+    answer = ask(stage("exit", overflow=pb.EXIT_OVERFLOW_HEAD_TAIL), texts=(long,))
+    assert "read in the head and the tail" in answer.stages[0].detail
+
+
+def test_the_embedded_model_reads_documents_of_any_length(ask: Asking) -> None:
+    options = pb.ExitOptions(overflow=pb.EXIT_OVERFLOW_ERROR)
+
+    with pytest.raises(grpc.aio.AioRpcError, match=r"stages\[0\].exit.overflow"):
+        ask(pb.Stage(name="exit", backend="embedded", exit=options))
+
+
 def test_a_row_of_a_table_brings_its_header(ask: Asking) -> None:
     answer = ask(pb.Stage(name="exit", rate=0.5), texts=(TABLE,))
 

@@ -17,6 +17,13 @@ class FailurePolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FAILURE_POLICY_PASS_THROUGH: _ClassVar[FailurePolicy]
     FAILURE_POLICY_ERROR: _ClassVar[FailurePolicy]
 
+class ExitOverflow(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    EXIT_OVERFLOW_UNSPECIFIED: _ClassVar[ExitOverflow]
+    EXIT_OVERFLOW_WINDOW: _ClassVar[ExitOverflow]
+    EXIT_OVERFLOW_HEAD_TAIL: _ClassVar[ExitOverflow]
+    EXIT_OVERFLOW_ERROR: _ClassVar[ExitOverflow]
+
 class CragMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     CRAG_MODE_UNSPECIFIED: _ClassVar[CragMode]
@@ -51,6 +58,10 @@ class StageOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 FAILURE_POLICY_UNSPECIFIED: FailurePolicy
 FAILURE_POLICY_PASS_THROUGH: FailurePolicy
 FAILURE_POLICY_ERROR: FailurePolicy
+EXIT_OVERFLOW_UNSPECIFIED: ExitOverflow
+EXIT_OVERFLOW_WINDOW: ExitOverflow
+EXIT_OVERFLOW_HEAD_TAIL: ExitOverflow
+EXIT_OVERFLOW_ERROR: ExitOverflow
 CRAG_MODE_UNSPECIFIED: CragMode
 CRAG_MODE_ADAPTIVE: CragMode
 CRAG_MODE_PAPER: CragMode
@@ -105,10 +116,12 @@ class Budget(_message.Message):
     def __init__(self, max_tokens: _Optional[int] = ..., rate: _Optional[float] = ..., tokenizer: _Optional[str] = ...) -> None: ...
 
 class ExitOptions(_message.Message):
-    __slots__ = ("threshold",)
+    __slots__ = ("threshold", "overflow")
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
+    OVERFLOW_FIELD_NUMBER: _ClassVar[int]
     threshold: float
-    def __init__(self, threshold: _Optional[float] = ...) -> None: ...
+    overflow: ExitOverflow
+    def __init__(self, threshold: _Optional[float] = ..., overflow: _Optional[_Union[ExitOverflow, str]] = ...) -> None: ...
 
 class Llmlingua2Options(_message.Message):
     __slots__ = ("threshold", "min_words", "parity")
