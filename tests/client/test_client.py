@@ -179,8 +179,8 @@ def test_an_unset_option_is_not_sent(client: Client, service: SentenceService) -
             {"stages": [Stage("llmlingua2", options={"parity": {"force_tokens": "ab"}})]},
         ),
         (
-            "stages.stages[0].llmlingua2.parity.rate",
-            {"stages": [Stage("llmlingua2", options={"parity": {"rate": 1}})]},
+            "stages.stages[0].llmlingua2.parity.question",
+            {"stages": [Stage("llmlingua2", options={"parity": {"question": 1}})]},
         ),
         ("failure_policy", {"on_failure": "shrug"}),
         ("stages.stages[0].options", {"stages": [Stage("new", options={"a": 1})]}),
