@@ -5,7 +5,8 @@ other, are cut to three rates. Every way gets the same limit of tokens. Chance i
 random deletion, of words and of whole sentences, five seeds each.
 
 answers     share of the requests of which an answer still stands in what is kept, word by word
-tokens      the rate achieved; no way has more than the limit, ways that keep sentences have less
+tokens      the rate achieved; no way has more than the limit, ways that keep sentences have less,
+            and the summary is compared with random words of as many tokens as it has
 gain        answers kept above random words, and above random sentences: means of the differences
             by request, the seeds averaged, with half a 95 % interval
 cosine      of the embedding to that of the original, and how far it is above random words
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from compressors.protocols import Compressor
     from compressors.selection import Candidate
     from compressors.vectors import Vectors
 
@@ -56,6 +56,7 @@ SETS: Final = ("nq20", "squad10", "hotpotqa")
 RATES: Final = (0.3, 0.5, 0.7)
 SEEDS: Final = (0, 1, 2, 3, 4)
 WORDS, SENTENCES = "random words", "random sentences"
+SUMMARY, AS_MUCH = "summary", "words, as summary"
 _SHORTEST: Final = 5
 """Words of a sentence below which its ranking says nothing."""
 _TIMED: Final = 4
@@ -130,15 +131,15 @@ class Bench:
         found: dict[tuple[float, str], Kept] = {}
         for rate in RATES:
             limited = self.budget.limited_to(share_of(given, rate))
-            by_lot: dict[str, Sequence[Compressor]] = {
-                WORDS: [RandomWords(seed) for seed in SEEDS],
-                SENTENCES: [RandomSentences(seed, self.segmenter) for seed in SEEDS],
-            }
+            summarized = summary.compress(context, limited)
+            as_much = limited.limited_to(max(1, limited.count(summarized.text)))
+            by_sentence = [RandomSentences(seed, self.segmenter) for seed in SEEDS]
             results = {
-                way: [stage.compress(context, limited) for stage in stages]
-                for way, stages in by_lot.items()
+                WORDS: [RandomWords(seed).compress(context, limited) for seed in SEEDS],
+                SENTENCES: [stage.compress(context, limited) for stage in by_sentence],
+                AS_MUCH: [RandomWords(seed).compress(context, as_much) for seed in SEEDS],
+                SUMMARY: [summarized],
             }
-            results["summary"] = [summary.compress(context, limited)]
             for way, candidates in rankings.items():
                 results[way] = [keep_best_words(context, candidates, limited)]
             for way, contexts in results.items():
@@ -186,7 +187,7 @@ def table(results: Results) -> Iterator[str]:
         f"{'gain on words':>17}{'on sentences':>17}{'cosine':>8}{'gain':>8}"
     )
     for (name, rate, way), rows in results.items():
-        words = results[name, rate, WORDS]
+        words = results[name, rate, AS_MUCH if way == SUMMARY else WORDS]
         against = (words, results[name, rate, SENTENCES])
         gains = [f"{interval(rows, chance):>17}" for chance in against]
         cosine = fmean(row.cosine for row in rows)
@@ -249,7 +250,7 @@ def _ranks(values: Sequence[float]) -> NDArray[np.float64]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--requests", type=int, default=20, help="of each set")
+    parser.add_argument("--requests", type=int, default=15, help="of each set")
     parser.add_argument(
         "--correlation", action="store_true", help="of the mode fast, and its speed"
     )

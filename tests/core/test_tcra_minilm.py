@@ -5,27 +5,31 @@ from __future__ import annotations
 import gzip
 import json
 import os
-import random
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from compressors.budget import Budget, share_of
-from compressors.deletion import keep_best_words
+from compressors.deletion import RandomSentences, RandomWords
 from compressors.engine import Engine
+from compressors.extractive import ExtractiveSummarizer
 from compressors.leave_one_out import Unit, units_of, worths
 from compressors.models.minilm import MiniLmCounter, MiniLmEncoder
 from compressors.one_pass import one_pass_worths
 from compressors.segmentation import RuleSegmenter
-from compressors.selection import ORDINARY
-from compressors.tcra_semantic import TcraSemantic
+from compressors.tcra_semantic import Mode, TcraSemantic
+from compressors.tcra_summary import TcraSummary
 from compressors.values import Context, Document, Passage
+
+if TYPE_CHECKING:
+    from compressors.protocols import Compressor
 
 DATA = Path(os.environ.get("CONDENSERY_DATA", Path(__file__).parents[3] / "shared/data"))
 SQUAD = DATA / "squad/rag_10docs_dev.jsonl.gz"
@@ -87,26 +91,37 @@ def test_t6_keeps_more_meaning_and_more_answers_than_random_deletion(
 ) -> None:
     with gzip.open(SQUAD, "rt", encoding="utf-8") as lines:
         rows = [json.loads(line) for line in lines][:200:10]
-    counter = MiniLmCounter()
-    stage = TcraSemantic(encoder, RuleSegmenter(), "minilm")
+    counter, segmenter = MiniLmCounter(), RuleSegmenter()
+    exact = TcraSemantic(encoder, segmenter, "minilm")
+    ways: dict[str, list[Compressor]] = {
+        "exact": [exact],
+        "fast": [replace(exact, mode=Mode.FAST)],
+        "summary": [TcraSummary(ExtractiveSummarizer(encoder, segmenter), "minilm")],
+        "words": [RandomWords(seed) for seed in range(5)],
+        "words, as summary": [RandomWords(seed) for seed in range(5)],
+        "sentences": [RandomSentences(seed, segmenter) for seed in range(5)],
+    }
 
-    ours, chance = [], []
-    for row in rows:
-        gold = next(d for d in row["documents"] if d["is_gold"])
-        context = Context.of(row["query"], [Document("1", gold["text"])])
-        limited = Budget(counter, share_of(Budget(counter).count(context.text), 0.5))
-        units = {0: units_of(context.passages[0], RuleSegmenter(), 64)}
-        candidates, _ = stage.candidates(context, units)
-        best = keep_best_words(context, candidates, limited).text
-        ours.append(_quality(row, gold["text"], best, encoder))
-        for seed in range(5):
-            rng = random.Random(seed)  # noqa: S311 - not for secrets
-            shuffled = [replace(c, rank=ORDINARY, score=rng.random()) for c in candidates]
-            some = keep_best_words(context, shuffled, limited).text
-            chance.append(_quality(row, gold["text"], some, encoder))
+    cosine: dict[str, float] = {}
+    kept: dict[str, float] = {}
+    for way, stages in ways.items():
+        found = []
+        for row in rows:
+            gold = next(d for d in row["documents"] if d["is_gold"])
+            context = Context.of(row["query"], [Document("1", gold["text"])])
+            limited = Budget(counter, share_of(Budget(counter).count(context.text), 0.5))
+            if way == "words, as summary":
+                (summary,) = ways["summary"]
+                limited = limited.limited_to(limited.count(summary.compress(context, limited).text))
+            texts = [stage.compress(context, limited).text for stage in stages]
+            found += [_quality(row, gold["text"], text, encoder) for text in texts]
+        cosine[way] = fmean(one for one, _ in found)
+        kept[way] = fmean(one for _, one in found)
 
-    assert fmean(cosine for cosine, _ in ours) > fmean(cosine for cosine, _ in chance) + 0.03
-    assert fmean(kept for _, kept in ours) > fmean(kept for _, kept in chance) + 0.05
+    for way, chance in (("exact", "words"), ("fast", "words"), ("summary", "words, as summary")):
+        assert cosine[way] > cosine[chance]
+        assert kept[way] > kept[chance] + 0.05
+    assert kept["summary"] > kept["sentences"] + 0.05
 
 
 def _quality(
