@@ -8,7 +8,7 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 export TOKENIZERS_PARALLELISM := false
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: demo test test-slow check serve proto bench bench-speed train format clean
+.PHONY: demo test test-slow check serve proto bench bench-quality bench-methods bench-speed train format clean
 
 demo: $(STAMP)
 	$(BIN)/python -m demo
@@ -35,12 +35,23 @@ serve: $(STAMP)
 proto: $(STAMP)
 	$(PROTOC) --python_out=client --pyi_out=client --grpc_python_out=client $(PROTO)
 
-bench: $(STAMP)
+bench: bench-quality bench-methods bench-speed
+
+bench-quality: $(STAMP)
 	$(BIN)/python -m benchmarks.quality
+
+bench-methods: $(STAMP)
+	$(BIN)/python -m benchmarks.exit_speed --cases 150,700,5x150
+	$(BIN)/python -m benchmarks.exit_speed --cases 2000 --rounds 1
+	$(BIN)/python -m benchmarks.llmlingua_parity
+	$(BIN)/python -m benchmarks.llmlingua_speed
+	$(BIN)/python -m benchmarks.clustering
+	$(BIN)/python -m benchmarks.deletion
+	$(BIN)/python -m benchmarks.segmentation
+	$(BIN)/python -m benchmarks.structures
 
 bench-speed: $(STAMP)
 	$(BIN)/python -m benchmarks.batching
-	$(BIN)/python -m benchmarks.clustering
 
 train: $(STAMP)
 	$(BIN)/python -m training.train && $(BIN)/python -m training.export && $(BIN)/python -m training.fusion

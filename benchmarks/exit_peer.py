@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from compressors.models.exit_prompt import END, START, Prompt, context_of
+from compressors.models.exit.prompt import END, START, Prompt, context_of
 from compressors.protocols import Pieces
 
 if TYPE_CHECKING:

@@ -27,9 +27,9 @@ from benchmarks.exit_peer import QUERY, SHAPES, Reference, document, tokenizer
 from benchmarks.pairs import machine, paired
 from compressors.engine import Engine, EngineSettings, limit_threads
 from compressors.models.causal_lm import CausalLmScorer
-from compressors.models.exit_prompt import END, START, PromptTokenizer
-from compressors.models.exit_rows import Rows
-from compressors.models.exit_sharing import forward_of
+from compressors.models.exit.prompt import END, START, PromptTokenizer
+from compressors.models.exit.rows import Rows
+from compressors.models.exit.sharing import forward_of
 from compressors.models.vocabulary import Vocabulary
 from compressors.protocols import Encoded, Forward, Pieces, SentenceScorer
 

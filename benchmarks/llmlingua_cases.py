@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 from benchmarks.llmlingua_peer import CORPUS
-from compressors.parity_values import ParityOptions
+from compressors.parity.values import ParityOptions
 
 _HOSTILE: Final = (
     *(

@@ -29,9 +29,9 @@ from benchmarks.llmlingua_peer import (
 )
 from compressors.errors import InvalidInput
 from compressors.models.package_classifier import PackageClassifier
-from compressors.parity import decide
-from compressors.parity_tokens import LONGEST, Family, Row
-from compressors.parity_words import Counts
+from compressors.parity.decisions import decide
+from compressors.parity.tokens import LONGEST, Family, Row
+from compressors.parity.words import Counts
 from compressors.protocols import Encoded
 
 if TYPE_CHECKING:

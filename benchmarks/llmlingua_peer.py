@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
-from compressors.parity_tokens import Family
+from compressors.parity.tokens import Family
 
 if TYPE_CHECKING:
     from llmlingua import PromptCompressor

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.llmlingua_peer import fast, xlm_roberta
-from compressors.parity_tokens import Family
+from compressors.parity.tokens import Family
 
 LARGE: Final[dict[str, Any]] = {
     "hidden_size": 1024,

@@ -41,7 +41,7 @@ from compressors.llmlingua2 import Llmlingua2
 from compressors.llmlingua2_parity import Llmlingua2Parity
 from compressors.models.package_classifier import PackageClassifier
 from compressors.models.token_classifier import Checkpoint, TokenClassifier
-from compressors.parity_values import ParityOptions
+from compressors.parity.values import ParityOptions
 from compressors.protocols import Compressor
 from compressors.values import Context, Document
 from compressors.work import Work

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from compressors.budget import Budget
-from compressors.parity import decide
-from compressors.parity_places import Origin, Placed, placed
-from compressors.parity_tokens import PackageTokens, TokenProbabilities
-from compressors.parity_values import Decision, Decisions, ParityOptions
+from compressors.parity.decisions import decide
+from compressors.parity.places import Origin, Placed, placed
+from compressors.parity.tokens import PackageTokens, TokenProbabilities
+from compressors.parity.values import Decision, Decisions, ParityOptions
 from compressors.selection import inside, runs
 from compressors.values import Context, Passage, Span, join_slices
 from compressors.work import current

@@ -10,7 +10,7 @@ from typing import Any
 from google.protobuf.message import Message
 
 from compressors.errors import InvalidInput, NotFound
-from compressors.parity_values import ParityOptions
+from compressors.parity.values import ParityOptions
 from condensery.v1 import compression_pb2 as pb
 from service.request import (
     CragOptions,
@@ -60,8 +60,7 @@ def _parity(message: pb.Llmlingua2Parity) -> ParityOptions:
     }
     is_list = {name for name in given if message.DESCRIPTOR.fields_by_name[name].is_repeated}
     given |= {name: tuple(given[name]) for name in is_list}
-    with inside("llmlingua2.parity"):
-        return ParityOptions(**given)
+    return ParityOptions(**given)
 
 
 def _crag(message: pb.CragOptions) -> CragOptions:

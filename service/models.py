@@ -62,7 +62,7 @@ class Loader:
         scorers: dict[str, SentenceScorer] = {}
         if model := self.settings.exit_causal_lm:
             from compressors.models.causal_lm import CausalLmScorer
-            from compressors.models.exit_overflow import Overflow
+            from compressors.models.exit.overflow import Overflow
 
             scorer = CausalLmScorer.load(
                 model, adapter=self.settings.exit_lora, **self._options("exit-causal-lm")

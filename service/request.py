@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from compressors.chain import FailurePolicy
 from compressors.errors import InvalidInput
-from compressors.parity_values import ParityOptions
+from compressors.parity.values import ParityOptions
 from compressors.protection import Protection
 from compressors.values import Context, Document, Outcome, Source, Span, StageReport
 

@@ -14,8 +14,8 @@ from compressors.llmlingua2 import Llmlingua2
 from compressors.llmlingua2_parity import Llmlingua2Parity
 from compressors.longllmlingua import LongLlmlingua, QuestionReader
 from compressors.models.causal_lm import CausalLmScorer
-from compressors.models.exit_overflow import Overflow
-from compressors.parity_tokens import TokenProbabilities
+from compressors.models.exit.overflow import Overflow
+from compressors.parity.tokens import TokenProbabilities
 from compressors.protocols import (
     Compressor,
     Encoder,

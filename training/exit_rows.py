@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from compressors.models.exit_prompt import Prompt, context_of
+from compressors.models.exit.prompt import Prompt, context_of
 
 if TYPE_CHECKING:
-    from compressors.models.exit_prompt import PromptTokenizer
+    from compressors.models.exit.prompt import PromptTokenizer
     from training.examples import Group, LabelledDocument
 
 IGNORED: Final = -100

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Final
 
 from compressors.errors import Unavailable
 from compressors.models.batches import SmallBatches
-from compressors.models.exit_forward import Answer
-from compressors.models.exit_overflow import Overflow
-from compressors.models.exit_prompt import END, START, PromptTokenizer
-from compressors.models.exit_rows import Asked, Rows
-from compressors.models.exit_sharing import forward_of
+from compressors.models.exit.forward import Answer
+from compressors.models.exit.overflow import Overflow
+from compressors.models.exit.prompt import END, START, PromptTokenizer
+from compressors.models.exit.rows import Asked, Rows
+from compressors.models.exit.sharing import forward_of
 from compressors.models.loading import Placement, freeze, longest_input, named, pretrained
 from compressors.models.vocabulary import Vocabulary
 from compressors.protocols import Forward, Pieces

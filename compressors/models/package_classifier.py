@@ -11,7 +11,7 @@ from compressors.errors import Unavailable
 from compressors.models.batches import SmallBatches
 from compressors.models.loading import longest_input
 from compressors.models.token_classifier import Checkpoint
-from compressors.parity_tokens import LONGEST, SPARE, Family, PackageTokens, Row
+from compressors.parity.tokens import LONGEST, SPARE, Family, PackageTokens, Row
 from compressors.protocols import Forward
 
 if TYPE_CHECKING:

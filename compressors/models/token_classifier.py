@@ -16,7 +16,7 @@ from compressors.models.batches import SmallBatches, padded
 from compressors.models.loading import Placement, longest_input, pretrained
 from compressors.models.tokenization import ThreadTokenizers, Tokens, windows
 from compressors.models.vocabulary import Vocabulary, fast_tokenizer
-from compressors.parity_tokens import Row
+from compressors.parity.tokens import Row
 from compressors.protocols import Encoded, Forward, Pieces
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from transformers import AutoTokenizer
 
-from compressors.models.exit_overflow import Overflow
-from compressors.models.exit_prompt import END, START, PromptTokenizer
-from compressors.models.exit_rows import Asked, Rows
+from compressors.models.exit.overflow import Overflow
+from compressors.models.exit.prompt import END, START, PromptTokenizer
+from compressors.models.exit.rows import Asked, Rows
 from compressors.models.vocabulary import Vocabulary
 
 if TYPE_CHECKING:

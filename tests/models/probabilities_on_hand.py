@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-from compressors.parity_tokens import Family, PackageTokens, Row
+from compressors.parity.tokens import Family, PackageTokens, Row
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

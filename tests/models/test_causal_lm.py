@@ -15,9 +15,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from compressors.errors import Unavailable
 from compressors.exit import Exit
 from compressors.models.causal_lm import CausalLmScorer
-from compressors.models.exit_branches import Branched
-from compressors.models.exit_forward import Answer, mass_of
-from compressors.models.exit_overflow import Overflow
+from compressors.models.exit.branches import Branched
+from compressors.models.exit.forward import Answer, mass_of
+from compressors.models.exit.overflow import Overflow
 from compressors.protocols import Encoded, Pieces
 from compressors.values import Context, Document
 from tests.models import models_made_here

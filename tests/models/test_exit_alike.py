@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers
 
-from compressors.models.exit_alike import Alike
-from compressors.models.exit_prompt import END, START, Prompt, PromptTokenizer
+from compressors.models.exit.alike import Alike
+from compressors.models.exit.prompt import END, START, Prompt, PromptTokenizer
 from compressors.models.vocabulary import Vocabulary
 from tests.models import tokenizers_made_here as made
 from tests.models.models_made_here import fast

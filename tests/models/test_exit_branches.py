@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM
 
 from compressors.models.causal_lm import CausalLmScorer
-from compressors.models.exit_attention import NAME, register
-from compressors.models.exit_branches import Branched, branched, steps
-from compressors.models.exit_forward import Branching, Head, OneByOne
-from compressors.models.exit_layout import Sizes
+from compressors.models.exit.attention import NAME, register
+from compressors.models.exit.branches import Branched, branched, steps
+from compressors.models.exit.forward import Branching, Head, OneByOne
+from compressors.models.exit.layout import Sizes
 from tests.models.decoders_made_here import ALONE, FAMILIES, WINDOW, decoder
 from tests.models.test_causal_lm import naive
 from tests.models.texts import DOCUMENTS, QUERY, pieces

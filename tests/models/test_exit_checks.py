@@ -14,8 +14,8 @@ from compressors.exit import Exit
 from compressors.models.batches import SmallBatches
 from compressors.models.causal_lm import CausalLmScorer
 from compressors.models.embedded import EmbeddedModel
-from compressors.models.exit_branches import Branched
-from compressors.models.exit_forward import Answer
+from compressors.models.exit.branches import Branched
+from compressors.models.exit.forward import Answer
 from compressors.work import Work
 from service.models import CAUSAL_LM, EMBEDDED
 from tests.models.texts import DOCUMENTS, QUERY, Split, pieces

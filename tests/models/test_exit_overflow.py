@@ -8,7 +8,7 @@ import pytest
 
 from compressors.errors import InvalidInput, ModelFailure
 from compressors.models.causal_lm import CausalLmScorer
-from compressors.models.exit_overflow import Overflow
+from compressors.models.exit.overflow import Overflow
 from compressors.work import Work
 from tests.models import models_made_here
 from tests.models.exit_prompts import asked_of, prompts_of, text_of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from transformers import AutoTokenizer
 
-from compressors.models.exit_prompt import Prompt, context_of
+from compressors.models.exit.prompt import Prompt, context_of
 from compressors.protocols import Pieces
 from tests.models import models_made_here
 from tests.models.exit_prompts import prompts_of, text_of

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from compressors.parity import decide
-from compressors.parity_values import ParityOptions
-from compressors.parity_words import Merger, Rules, total
+from compressors.parity.decisions import decide
+from compressors.parity.values import ParityOptions
+from compressors.parity.words import Merger, Rules, total
 from tests.models.probabilities_on_hand import Table, bert_tokens, letters, ones
 
 if TYPE_CHECKING:

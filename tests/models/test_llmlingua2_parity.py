@@ -15,9 +15,9 @@ from compressors.engine import Engine
 from compressors.errors import InvalidInput, Unavailable
 from compressors.models.package_classifier import PackageClassifier
 from compressors.models.token_classifier import Checkpoint, TokenClassifier
-from compressors.parity import decide
-from compressors.parity_tokens import LONGEST, Family, Row
-from compressors.parity_values import ParityOptions
+from compressors.parity.decisions import decide
+from compressors.parity.tokens import LONGEST, Family, Row
+from compressors.parity.values import ParityOptions
 from compressors.protocols import Pieces
 from compressors.words import word_ranges
 from tests.models import models_made_here

@@ -15,8 +15,8 @@ from compressors.budget import Budget
 from compressors.errors import InvalidInput
 from compressors.llmlingua2_parity import Llmlingua2Parity
 from compressors.models.package_classifier import PackageClassifier
-from compressors.parity import decide
-from compressors.parity_values import ParityOptions
+from compressors.parity.decisions import decide
+from compressors.parity.values import ParityOptions
 from compressors.protection import Protection
 from compressors.values import Context, Document, Passage, Span
 from compressors.work import Work

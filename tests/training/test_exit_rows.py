@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from compressors.models.causal_lm import CausalLmScorer  # noqa: E402
-from compressors.models.exit_prompt import END, START, PromptTokenizer  # noqa: E402
+from compressors.models.exit.prompt import END, START, PromptTokenizer  # noqa: E402
 from compressors.models.vocabulary import Vocabulary  # noqa: E402
 from compressors.protocols import Pieces  # noqa: E402
 from tests.models import models_made_here  # noqa: E402

@@ -1,0 +1,1 @@
+"""LLMLingua-2 as its package has it, decision by decision."""
