@@ -7,8 +7,9 @@ nothing, so it is what benchmarks and the gate of written summaries compare with
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from compressors.budget import Budget, share_of
 from compressors.llmlingua2 import keep_words
@@ -22,10 +23,11 @@ from compressors.words import Words, is_punctuation
 def keep_best_words(context: Context, candidates: Sequence[Candidate], budget: Budget) -> Context:
     """As much of the one ranking as fits the budget, from its top on, with no gaps.
 
-    So what a smaller budget keeps a larger one keeps too, and the next word of the ranking would
-    not have fitted. Raises ``InvalidInput`` if protected texts do not fit.
+    So what a smaller budget keeps a larger one keeps too, and the next word of the ranking, with
+    its partners if it has any, would not have fitted. Raises ``InvalidInput`` if protected texts
+    do not fit.
     """
-    ordered = sorted(candidates, key=lambda c: (-c.rank, -c.score, c.passage, c.start))
+    ordered = sorted(_lifted(candidates), key=lambda c: (-c.rank, -c.score, c.passage, c.start))
     freely = budget.limited_to(None)
     low, high = 0, len(ordered)
     while low < high:
@@ -39,6 +41,26 @@ def keep_best_words(context: Context, candidates: Sequence[Candidate], budget: B
         # row of a table, so a later one stays, nested or not, rather than a piece of it.
         return keep_words(context, ordered, budget, threshold=0.0)
     return keep_words(context, ordered[:low], freely, threshold=0.0)
+
+
+def _lifted(candidates: Sequence[Candidate]) -> Iterator[Candidate]:
+    """Partners at the best rank and score of them, so that they stand side by side."""
+    group: list[Candidate] = []
+    for candidate in sorted(candidates, key=attrgetter("passage", "start")):
+        last = group[-1] if group else candidate
+        are_partners = last.partner == candidate.start or candidate.partner == last.start
+        if group and not (last.passage == candidate.passage and are_partners):
+            yield from _level(group)
+            group = []
+        group.append(candidate)
+    yield from _level(group)
+
+
+def _level(group: Sequence[Candidate]) -> Sequence[Candidate]:
+    if len(group) < 2:  # noqa: PLR2004 - one is level with itself
+        return group
+    rank, score = max(one.rank for one in group), max(one.score for one in group)
+    return [replace(one, rank=rank, score=score) for one in group]
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,12 +28,12 @@ from compressors.tcra_semantic import Mode, TcraSemantic
 from compressors.tcra_summary import TcraSummary
 from compressors.values import Context, Document, Passage, Span
 from compressors.vital import Vital, asked_words
-from compressors.words import Words
+from compressors.words import Words, negations
 from tests.core.words_on_hand import WordCounter, budget, context
 from tests.retrieval.encoders_on_hand import BagEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from compressors.budget import Counter
     from compressors.protocols import Compressor
@@ -105,6 +105,20 @@ def test_t1_tokens_rise_with_the_rate_and_rate_1_is_the_identity(
     assert results[-1].text == given_context.text
 
 
+def longest_unit(texts: Sequence[str]) -> int:
+    """Tokens that stand or fall together: a word with its unit, negations with what they negate."""
+    longest = 1
+    for text in texts:
+        words = Words.of(text).within([(0, len(text))])
+        bound = set(negations([text[start:end] for start, end in words]))
+        size = 0
+        for place, (start, end) in enumerate(words):
+            size += len(text[start:end].split())
+            longest = max(longest, size)
+            size = size if place in bound else 0
+    return longest
+
+
 @settings(max_examples=60, deadline=None)
 @given(TEXTS, st.floats(0.05, 1.0))
 def test_t2_semantic_mode_is_within_one_word_of_its_target(texts: list[str], rate: float) -> None:
@@ -113,13 +127,7 @@ def test_t2_semantic_mode_is_within_one_word_of_its_target(texts: list[str], rat
 
     result = semantic().compress(given_context, budget(limit))
 
-    # A word with its unit, such as `30 tons`, is one word of two tokens.
-    longest = max(
-        len(text[start:end].split())
-        for text in texts
-        for start, end in Words.of(text).within([(0, len(text))])
-    )
-    assert limit - longest < budget().count(result.text) <= limit
+    assert limit - longest_unit(texts) < budget().count(result.text) <= limit
 
 
 def test_t2_without_a_budget_the_rate_of_the_stage_is_the_target() -> None:
@@ -288,8 +296,18 @@ def test_t5_no_vital_word_is_deleted_while_any_other_is_left(texts: list[str], r
         flags = Vital(text, ranges, firsts, asked_words(given_context.query)).flags()
         for (start, _), flag in zip(ranges, flags, strict=True):
             (vital if flag else ordinary).add((index, start))
-    # The one that did not fit may be cut, if it is alone.
-    assert vital <= kept or not ordinary & kept
+    # What stays with a negation is not vital by itself; and where no vital word fits, another may.
+    with_negations = set(partners(given_context))
+    assert vital <= kept or not (ordinary - with_negations) & kept or limit <= longest_unit(texts)
+
+
+def partners(given_context: Context) -> Iterator[tuple[int, int]]:
+    """Passage and start of the words behind negations."""
+    for index, passage in enumerate(given_context.passages):
+        text = passage.document.text
+        words = Words.of(text).within([(0, len(text))])
+        for place in negations([text[start:end] for start, end in words]):
+            yield index, words[place + 1][0]
 
 
 def test_t5_what_a_negation_negates_stays_with_it() -> None:
