@@ -116,6 +116,6 @@ def _teach(model: Any, batch: Mapping[str, torch.Tensor], *, rate: float = 1e-2)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     model.eval()
-    # The tokenizer is not trained the same way every time, and some vocabularies end a little above;
+    # The tokenizer is not the same every time, and with some the loss ends a little above;
     # every token is still the likeliest by far.
     assert loss < 0.03, f"not learned: {loss}"
