@@ -93,7 +93,10 @@ def word_candidates(
         ranks = [PROTECTED if touches(*word, kept) else usual for word in ranges]
     partners: list[int | None] = [None] * len(ranges)
     for place in negations([piece.text[start:end] for start, end in ranges]):
-        partners[place], partners[place + 1] = ranges[place + 1][0], ranges[place][0]
+        (start, end), (following, _) = ranges[place : place + 2]
+        # An earlier stage may have dropped what stood between the two.
+        if not piece.text[end:following].strip():
+            partners[place], partners[place + 1] = following, start
     return [
         Candidate(index, start, end, value, rank, partner)
         for (start, end), value, rank, partner in zip(ranges, values, ranks, partners, strict=True)

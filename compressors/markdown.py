@@ -14,6 +14,7 @@ _FENCE: Final = re.compile(r"^[ \t]*(?:[-*+>][ \t]+)?(`{3,}|~{3,})([^\n]*)$", re
 _JSON_FENCE: Final = 240
 """Characters of JSON in a fence from which on members of it may go; less is one piece."""
 _DELIMITERS: Final = re.compile(r"[ \t]*\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?[ \t]*")
+_ROW: Final = re.compile(r"[ \t]*\|[^|\n]*\|[^\n]*\|[ \t]*")
 _MARKER: Final = (
     r"([ \t]*)((?:[-*+•‣▪●◦–]|\d{1,3}[.)]|\(\d{1,3}\))(?:[ \t]+\[[ xX]\])?|#{1,6})[ \t]+(?=\S)"
 )
@@ -78,13 +79,19 @@ def _framed(text: str, value: Block, head: Range, tail: Range) -> Block:
 
 
 def tables(text: str, start: int, end: int) -> Iterator[Block]:
-    """Tables between two positions: a header, a line of dashes, rows with bars."""
+    """Tables between two positions: a header, a line of dashes, rows with bars.
+
+    Rows without a header are whole, too: a piece of a page may begin inside a table.
+    """
     if text.find("|", start, end) < 0:
         return
     lines = _lines(text, start, end)
     number = 0
+    lines.append((end, end))
     while number + 1 < len(lines):
         if not _is_header(text, lines[number], lines[number + 1]):
+            if _ROW.fullmatch(text, *lines[number]):
+                yield Block.solid(text, [lines[number]])
             number += 1
             continue
         last = number + 1

@@ -32,7 +32,9 @@ class StructuredSegmenter:
     def spans(self, text: str) -> Sequence[Range]:
         inner = self.segmenter.spans(text)
         ends = [end for _, end in inner[:-1]]
-        kept = list(_outside(_apart(text, ends), marked_atoms(text)))
+        kept = list(_apart(text, ends))
+        if marked := marked_atoms(text):
+            kept = list(_outside(kept, marked))
         if found := structures(text):
             free = _outside(kept, found.solids)
             kept = list(_worded(text, sorted({*free, *found.cuts} - {0, len(text)})))
@@ -51,10 +53,12 @@ def _apart(text: str, ends: Sequence[int]) -> Iterator[int]:
 
 
 def _may_reach(text: str, start: int, end: int) -> bool:
-    before = text[max(start, end - 4) : end].rstrip()
+    before = text[max(start, end - 5) : end].rstrip()
     if before[-1:] not in _STOPS:
         return True
-    return before[-2:-1].isdigit() or text[end : end + 1].isdigit()
+    # A day before its month, or an abbreviation before a number.
+    is_day = before[-2:-1].isdigit() and not before[-4:-1].isdigit()
+    return before[-1] == "." and (is_day or text[end : end + 1].isdigit())
 
 
 def _is_reached(text: str, start: int, end: int) -> bool:
@@ -62,7 +66,7 @@ def _is_reached(text: str, start: int, end: int) -> bool:
     return any(left < end < right for left, right in atoms)
 
 
-def _outside(ends: Sequence[int] | Iterator[int], ranges: Sequence[Range]) -> Iterator[int]:
+def _outside(ends: Sequence[int], ranges: Sequence[Range]) -> Iterator[int]:
     """The ends that are not inside any of sorted, disjoint ranges."""
     for end in ends:
         place = bisect_left(ranges, (end,)) - 1

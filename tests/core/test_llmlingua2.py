@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compressors import Budget, Chain, InvalidInput, Llmlingua2
+from compressors import Budget, Chain, Context, Document, InvalidInput, Llmlingua2
 from compressors.protection import occurrences
+from compressors.values import Passage, Span
 from compressors.words import tied_scores, touches, word_ranges
 from tests.core.words_on_hand import LengthScorer, WordCounter, budget, context
 
@@ -120,6 +121,9 @@ def test_b4_a_word_does_not_stay_without_its_negation() -> None:
     }.items():
         assert STAGE.compress(given_, Budget(Letters(), limit)).text == expected
     assert kept("do not eat magnificent mushrooms", 2, protected=["eat"]) == "not eat"
+    left = Passage(Document("1", "never swallow enormous rocks"), (Span(0, 5), Span(14, 28)))
+    assert STAGE.compress(Context("q", (left,)), budget(2)).text == "never enormous"
+    assert STAGE.compress(Context("q", (left,)), budget(3)).text == "never enormous rocks"
 
 
 def test_b4_a_number_is_worth_what_stands_beside_it() -> None:

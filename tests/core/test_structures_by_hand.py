@@ -120,6 +120,15 @@ def test_b5_rows_of_html_tables_stay_in_their_table() -> None:
     assert kept(text, "2") == [left] * 2
 
 
+def test_b5_rows_of_tables_that_a_passage_begins_or_ends_in_are_whole() -> None:
+    start = "| 1 | Ulm. On |\n| 2 | Bonn |\n\nText. More."
+    html = "</tr> <tr> <td> b. C </td> </tr> </table> End. <table> <tr> <td> D </td> </tr> <tr> E"
+
+    assert kept(start, "On") == ["| 1 | Ulm. On |"] * 2
+    assert kept(html, "C") == ["<tr> <td> b. C </td> </tr>"] * 2
+    assert kept(html, "D") == ["<table> <tr> <td> D </td> </tr>"] * 2
+
+
 @pytest.mark.parametrize(
     "whole",
     [
