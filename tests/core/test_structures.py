@@ -73,7 +73,7 @@ def places(passage: Passage) -> set[int]:
 
 @pytest.mark.parametrize("name", STAGES)
 @given(made=SEVERAL, limit=st.integers(1, 120))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_every_stage_keeps_whole_what_must_not_be_cut(
     name: str, made: list[Text], limit: int
 ) -> None:
@@ -90,7 +90,7 @@ def test_every_stage_keeps_whole_what_must_not_be_cut(
 
 
 @given(made=SEVERAL, limit=st.integers(1, 80))
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_chains_keep_whole_what_must_not_be_cut(made: list[Text], limit: int) -> None:
     chain = Chain((STAGES["exit"], STAGES["llmlingua2"], STAGES["tcra-summary"]))
 
@@ -104,7 +104,7 @@ def test_chains_keep_whole_what_must_not_be_cut(made: list[Text], limit: int) ->
 
 
 @given(made=SEVERAL)
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 def test_thresholds_keep_whole_what_must_not_be_cut(made: list[Text]) -> None:
     for name in ("exit", "llmlingua2"):
         once = STAGES[name].compress(documents(made), budget())
