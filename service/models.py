@@ -124,19 +124,25 @@ class Loader:
 
     def summarizers(self, encoder: Encoder, segmenter: Segmenter) -> dict[str, Summarizer]:
         summarizers: dict[str, Summarizer] = {EXTRACTIVE: ExtractiveSummarizer(encoder, segmenter)}
-        if model := self.settings.summary_model:
-            from compressors.models.seq2seq import Seq2SeqSummarizer
-
-            options = self._options("seq2seq")
-            if not self.settings.summary_gate:
-                options["gate"] = None
-            written = Seq2SeqSummarizer.load(model, **options)
-            name = f"{model} {self.placement.dtype}"
-            summarizers[SEQ2SEQ] = self._remembered(written, name, reads_query=False)
+        if models := self.settings.summary_model:
+            name = f"{models} {self.placement.dtype}"
+            summarizers[SEQ2SEQ] = self._remembered(self._seq2seq(models), name, reads_query=False)
         if self.settings.summarizer_openai:
             name = f"{self.settings.llm_model} {self.settings.llm_base_url}"
             summarizers[OPENAI] = self._remembered(_openai(self.settings), name, reads_query=True)
         return summarizers
+
+    def _seq2seq(self, models: str) -> Summarizer:
+        from compressors.models.by_rate import ByRate
+        from compressors.models.seq2seq import Seq2SeqSummarizer
+
+        loaded: list[Seq2SeqSummarizer] = []
+        for number, model in enumerate(models.split(",")):
+            options = self._options(f"seq2seq-{number}" if number else "seq2seq")
+            if not self.settings.summary_gate:
+                options["gate"] = None
+            loaded.append(Seq2SeqSummarizer.load(model.strip(), **options))
+        return ByRate(loaded) if len(loaded) > 1 else loaded[0]
 
     def _remembered(
         self, summarizer: Summarizer, identity: str, *, reads_query: bool

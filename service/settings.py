@@ -111,7 +111,8 @@ class Settings:
     """A sentence-transformers model, by directory or hub name: the backend ``checkpoint`` of
     ``crag`` and ``tcra-…``, their default then, and what indexes are searched with."""
     summary_model: str | None = None
-    """A seq2seq model, by directory or hub name, for the summarizer ``seq2seq``."""
+    """A seq2seq model, by directory or hub name, for the summarizer ``seq2seq``; or several with
+    commas between them, each of which states the rate that it was tuned for."""
     summary_gate: bool = True
     """Whether it has to beat random deletion before it serves."""
     summary_cache_entries: CountOrAuto = 1_000

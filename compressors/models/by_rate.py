@@ -39,7 +39,8 @@ class ByRate:
         unknown = [each.name for each in summarizers if each.tuned_rate is None]
         if unknown or not summarizers:
             raise Unavailable(f"of several summarizers each needs a tuned_rate: {unknown}")
-        self._by_rate = sorted((each.tuned_rate or 0.0, each.name, each) for each in summarizers)
+        rated = [(each.tuned_rate or 0.0, each.name, each) for each in summarizers]
+        self._by_rate = sorted(rated, key=lambda entry: entry[:2])
         self.name = ",".join(name for _, name, _ in self._by_rate)
 
     def summarize(self, query: str, passages: Sequence[Passage], budget: Budget) -> Summary:
