@@ -16,6 +16,7 @@ from compressors.errors import Unavailable
 from compressors.models.batches import SmallBatches
 from compressors.models.exit.forward import Answer
 from compressors.models.exit.overflow import Overflow
+from compressors.models.exit.parts import parted
 from compressors.models.exit.prompt import END, START, PromptTokenizer
 from compressors.models.exit.rows import Asked, Rows
 from compressors.models.exit.sharing import forward_of
@@ -92,6 +93,17 @@ class CausalLmScorer:
         return CausalLmScorer(self._forward, rows, warned=self._warned)
 
     def score(self, query: str, documents: Sequence[Pieces]) -> Sequence[Sequence[float]]:
+        rows = self._rows
+        every = [parted(each, rows.tokenizer, rows.max_tokens // 2) for each in documents]
+        scores = self._scores(query, [parts.document for parts in every])
+        if long := sum(parts.long for parts in every):
+            current().note(f"sentences too long for a prompt, read in parts: {long}")
+        return [
+            parts.joined(own, len(document.ranges))
+            for parts, own, document in zip(every, scores, documents, strict=True)
+        ]
+
+    def _scores(self, query: str, documents: Sequence[Pieces]) -> list[list[float]]:
         scores = [[0.0] * len(document.ranges) for document in documents]
         waiting: list[tuple[int, Asked]] = []
         tokens = cut = 0
