@@ -19,7 +19,7 @@ from compressors.extractive import ExtractiveSummarizer
 from compressors.models.embedded import EmbeddedModel
 from compressors.models.minilm import MiniLmCounter, MiniLmEncoder
 from compressors.segmentation import RuleSegmenter
-from compressors.structured import StructuredSegmenter
+from compressors.structures.segmenter import StructuredSegmenter
 from compressors.tcra_summary import TcraSummary
 from retrieval.clustering import SphericalKMeans
 from training.holdout import normalised

@@ -9,7 +9,7 @@ from compressors import Budget, Context, Document, Exit, Pieces, SentenceScorer,
 from compressors.models.embedded import WEIGHTS, EmbeddedModel
 from compressors.models.minilm import MiniLmCounter
 from compressors.segmentation import RuleSegmenter
-from compressors.structured import StructuredSegmenter
+from compressors.structures.segmenter import StructuredSegmenter
 from training.examples import LabelledDocument
 
 

@@ -39,7 +39,7 @@ from compressors.exit import Exit
 from compressors.models.embedded import EmbeddedModel
 from compressors.models.token_classifier import Checkpoint
 from compressors.segmentation import RuleSegmenter
-from compressors.structured import StructuredSegmenter
+from compressors.structures.segmenter import StructuredSegmenter
 from compressors.words import Words
 from service.tokenizers import TiktokenCounter
 from training.data import rows

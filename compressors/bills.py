@@ -6,7 +6,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from compressors.completion import Layout
+from compressors.structures.completion import Layout
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,12 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from compressors.budget import Budget
-from compressors.completion import Layout
 from compressors.errors import InvalidInput
 from compressors.protocols import Pieces, Segmenter, SentenceScorer
 from compressors.scores import checked
-from compressors.sections import Range
 from compressors.selection import ORDINARY, PROTECTED, Candidate, inside, select
+from compressors.structures.completion import Layout
+from compressors.structures.sections import Range
 from compressors.values import Context
 from compressors.words import touches
 

@@ -11,8 +11,8 @@ from typing import Final
 
 from compressors.bills import Bill
 from compressors.budget import Budget
-from compressors.completion import Layout, Scored, trimmed
-from compressors.sections import after_space
+from compressors.structures.completion import Layout, Scored, trimmed
+from compressors.structures.sections import after_space
 from compressors.values import Context, Passage, Span, join_ranges
 from compressors.words import Words, touches
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from compressors.inline import inline_atoms
-from compressors.sections import Range, Structures
-from compressors.structures import structures
+from compressors.structures.finding import structures
+from compressors.structures.inline import inline_atoms
+from compressors.structures.sections import Range, Structures
 
 _UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer

@@ -23,7 +23,7 @@ from compressors.protocols import (
     TokenScorer,
 )
 from compressors.segmentation import RuleSegmenter
-from compressors.structured import StructuredSegmenter
+from compressors.structures.segmenter import StructuredSegmenter
 from compressors.summary_cache import CachedSummarizer, SummaryCache
 from retrieval.retriever import Retriever as IndexRetriever
 from retrieval.storage import load

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from compressors.completion import trimmed
 from compressors.parity.tokens import Family, PackageTokens
 from compressors.parity.values import Decision, Judged
+from compressors.structures.completion import trimmed
 
 if TYPE_CHECKING:
     from tokenizers import Encoding

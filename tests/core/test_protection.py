@@ -12,7 +12,7 @@ from compressors import Context, Document, Exit, InvalidInput, Llmlingua2
 from compressors.protection import Protection, check_pattern, merged, occurrences
 from compressors.segmentation import RuleSegmenter
 from compressors.selection import fit
-from compressors.structured import StructuredSegmenter
+from compressors.structures.segmenter import StructuredSegmenter
 from compressors.values import Passage, Span
 from tests.core.words_on_hand import LengthScorer, OverlapScorer, budget
 

@@ -16,8 +16,8 @@ from compressors.crag import Crag
 from compressors.extractive import ExtractiveSummarizer
 from compressors.segmentation import RuleSegmenter
 from compressors.selection import fit
-from compressors.structured import StructuredSegmenter
-from compressors.structures import structures
+from compressors.structures.finding import structures
+from compressors.structures.segmenter import StructuredSegmenter
 from compressors.tcra_semantic import TcraSemantic
 from compressors.tcra_summary import TcraSummary
 from compressors.values import Passage

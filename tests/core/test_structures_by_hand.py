@@ -13,8 +13,8 @@ from compressors import Chain, Context, Document, Exit, Llmlingua2, Pieces
 from compressors.protocols import Segmenter
 from compressors.segmentation import RuleSegmenter
 from compressors.selection import Candidate, fit, select
-from compressors.structured import StructuredSegmenter
-from compressors.structures import PLAIN, structures
+from compressors.structures.finding import PLAIN, structures
+from compressors.structures.segmenter import StructuredSegmenter
 from compressors.words import Words, word_ranges
 from tests.core.words_on_hand import budget, context
 

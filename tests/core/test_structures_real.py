@@ -16,7 +16,7 @@ import pytest
 from compressors import Chain, Compressor, Context, Document, Exit, Llmlingua2
 from compressors.budget import share_of
 from compressors.segmentation import RuleSegmenter
-from compressors.structured import StructuredSegmenter
+from compressors.structures.segmenter import StructuredSegmenter
 from compressors.values import Passage
 from tests.core.texts_on_hand import is_part
 from tests.core.words_on_hand import LengthScorer, OverlapScorer, budget

@@ -7,8 +7,8 @@ from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from compressors.sections import Range, Structures
-from compressors.structures import structures
+from compressors.structures.finding import structures
+from compressors.structures.sections import Range, Structures
 from compressors.values import Passage
 
 Scored = tuple[int, int, float]

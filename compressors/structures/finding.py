@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from compressors.html_tables import html_tables
-from compressors.json_text import json_blocks, json_document
-from compressors.markdown import fences, items, tables
-from compressors.sections import Block, Structures
+from compressors.structures.html_tables import html_tables
+from compressors.structures.json_text import json_blocks, json_document
+from compressors.structures.markdown import fences, items, tables
+from compressors.structures.sections import Block, Structures
 
 PLAIN: Final = Structures()
 """The structures of prose: none."""

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from compressors.sections import Block, Range, Section, after_space, edges
+from compressors.structures.sections import Block, Range, Section, after_space, edges
 
 _TAG: Final = re.compile(r"<(/?)(table|tr)(?:\s[^<>]*)?>", re.IGNORECASE)
 _HEADING: Final = re.compile(r"<th[\s>]", re.IGNORECASE)

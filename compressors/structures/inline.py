@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from compressors.protection import merged
-from compressors.sections import Range
+from compressors.structures.sections import Range
 
 
 def _words(*lines: str) -> frozenset[str]:

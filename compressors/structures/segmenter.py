@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from compressors.inline import inline_atoms, marked_atoms
 from compressors.protocols import Segmenter
-from compressors.sections import Range
-from compressors.structures import structures
+from compressors.structures.finding import structures
+from compressors.structures.inline import inline_atoms, marked_atoms
+from compressors.structures.sections import Range
 
 _LOOK: Final = 100
 """Characters around an end in which something may reach over it."""

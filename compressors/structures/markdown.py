@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from compressors.inline import MONTHS
-from compressors.json_text import json_blocks
-from compressors.sections import Block, Range, Section, after_space, edges
+from compressors.structures.inline import MONTHS
+from compressors.structures.json_text import json_blocks
+from compressors.structures.sections import Block, Range, Section, after_space, edges
 
 _FENCE: Final = re.compile(r"^[ \t]*(?:[-*+>][ \t]+)?(`{3,}|~{3,})([^\n]*)$", re.MULTILINE)
 _JSON_FENCE: Final = 240

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
-from compressors.sections import Block, Range, Section, after_space
+from compressors.structures.sections import Block, Range, Section, after_space
 
 _UNIT: Final = 240
 """Characters. A member that is a larger container loses members of its own, a smaller one stays or
