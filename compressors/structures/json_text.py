@@ -12,8 +12,8 @@ from typing import Final
 from compressors.structures.sections import Block, Range, Section, after_space
 
 _UNIT: Final = 240
-"""Characters. A member that is a larger container loses members of its own, a smaller one stays or
-goes as a whole: half of a record says little."""
+"""Characters. A member that is a larger container loses members of its own, and so does a list of
+containers; a smaller one stays or goes as a whole: half of a record says little."""
 _STRANGE_SPACE: Final = re.compile(r"[^\S \t\r\n]")
 _COMPACT: Final = re.compile(r"[\[{,][^\s\]}]")
 _DEEPEST: Final = 64
@@ -144,8 +144,11 @@ class _Layout:
             if number:
                 self.cuts.append(left)
             inner = container.inner.get(number)
-            is_large = right - left > _UNIT and depth < _DEEPEST
-            if inner and is_large and not inner.is_empty(self.text):
+            if inner and depth < _DEEPEST and self._is_parted(inner, right - left):
                 self.add(inner, left, place, depth + 1)
             else:
                 self.atoms.append((left, right))
+
+    def _is_parted(self, container: _Container, size: int) -> bool:
+        is_list_of_containers = self.text[container.start] == "[" and bool(container.inner)
+        return (size > _UNIT or is_list_of_containers) and not container.is_empty(self.text)
