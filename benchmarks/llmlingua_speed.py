@@ -200,7 +200,7 @@ def main() -> None:
     """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--passages", type=int, nargs="*", default=[20, 200])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rate", type=float, default=0.33)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--shape", choices=tuple(SHAPES), default="minilm")
