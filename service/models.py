@@ -32,12 +32,13 @@ from service.openai_llm import read_key
 from service.settings import Settings
 from service.stages import (
     EXTRACTIVE,
-    crag_backends,
     exit_backends,
     llmlingua2_backends,
     longllmlingua_backends,
+    made_crag,
+    made_tcra_summary,
+    summarizing_backends,
     tcra_semantic_backends,
-    tcra_summary_backends,
 )
 from service.tokenizers import load_counters
 
@@ -189,8 +190,8 @@ def load_catalogue(settings: Settings, placement: Placement, engine: Engine) -> 
     backends = {
         "exit": exit_backends(loader.sentence_scorers(embedded), segmenter),
         "llmlingua2": loader.llmlingua2(embedded),
-        "crag": crag_backends(encoders, segmenter, summarizers),
-        "tcra-summary": tcra_summary_backends(encoders, segmenter, summarizers),
+        "crag": summarizing_backends(made_crag, encoders, segmenter, summarizers),
+        "tcra-summary": summarizing_backends(made_tcra_summary, encoders, segmenter, summarizers),
         "tcra-semantic": tcra_semantic_backends(encoders, segmenter),
         "longllmlingua": longllmlingua_backends(loader.question_readers()),
     }

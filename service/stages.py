@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -78,19 +78,20 @@ def _made_llmlingua2(
     return Llmlingua2Parity(probabilities, f"{name}+parity", parity)
 
 
-def crag_backends(
+def summarizing_backends(
+    made: Callable[..., Compressor],
     encoders: Mapping[str, Encoder],
     segmenter: Segmenter,
     summarizers: Mapping[str, Summarizer],
 ) -> dict[str, Backend]:
-    """One backend for each encoder; requests choose the summarizer."""
+    """What ``made`` makes for each encoder; requests choose the summarizer."""
     return {
-        name: partial(_made_crag, name, encoder, segmenter, summarizers)
+        name: partial(made, name, encoder, segmenter, summarizers)
         for name, encoder in encoders.items()
     }
 
 
-def _made_crag(
+def made_crag(
     name: str,
     encoder: Encoder,
     segmenter: Segmenter,
@@ -110,19 +111,7 @@ def _made_crag(
     return PaperCrag(encoder, EuclideanKMeans(), segmenter, f"{name}+paper", **values)
 
 
-def tcra_summary_backends(
-    encoders: Mapping[str, Encoder],
-    segmenter: Segmenter,
-    summarizers: Mapping[str, Summarizer],
-) -> dict[str, Backend]:
-    """One backend for each encoder; requests choose the summarizer."""
-    return {
-        name: partial(_made_tcra_summary, name, encoder, segmenter, summarizers)
-        for name, encoder in encoders.items()
-    }
-
-
-def _made_tcra_summary(
+def made_tcra_summary(
     name: str,
     encoder: Encoder,
     segmenter: Segmenter,
