@@ -51,9 +51,9 @@ _WORD_BEHIND: Final = re.compile(
     r"[ \u00a0\u202f]?((?:[^\W\d_]+(?:/[^\W\d_]+\d?|\.m(?=\.))?|°[CFK]?|[%‰])[²³]?)(?!\w)"
 )
 _DAY_AND_MONTH: Final = re.compile(
-    r"(?:st|nd|rd|th|er|\.|º)?(?: of| de)? ([^\W\d_]+)\.?(?:(?:,| de)? \d{4}(?!\d))?"
+    r"(?:st|nd|rd|th|er|\.|º)?(?: of| de)? ([^\W\d_]+)\.?(?:(?:,| de)? \d{4}(?!\d|[-–./:]\d))?"
 )
-_DAY_BEHIND: Final = re.compile(r"(?:st|nd|rd|th)?(?:,? \d{4}(?!\d))?")
+_DAY_BEHIND: Final = re.compile(r"(?:st|nd|rd|th)?(?:,? \d{4}(?!\d|[-–./:]\d))?")
 _YEAR_CLOSES: Final = re.compile(r"[a-z]?(?:[,:] ?(?:pp?\. ?)?\d+(?:[–-]\d+)?)?\)")
 _SIGNS: Final = "±≈~≤≥<>−+-#№§"
 _BRACKETS: Final = "([{\"'“‘„«|*,;"
@@ -106,7 +106,8 @@ def _quantities(text: str, start: int, end: int) -> Iterator[Range]:
             continue
         left, is_month = _word_before(text, start, first)
         if is_month:
-            day = _DAY_BEHIND.match(text, last, end)
+            # What is longer is the year, and has none behind it.
+            day = _DAY_BEHIND.match(text, last, end) if last - first <= len("31") else None
             right = day.end() if day else last
         else:
             right = _unit_behind(text, last, end, is_day=last - first <= len("31"))

@@ -309,3 +309,15 @@ def test_words_never_reach_over_what_an_earlier_stage_left_out() -> None:
     found = Words.of(text).within(spans)
 
     assert all(any(a <= start < end <= b for a, b in spans) for start, end in found)
+
+
+@pytest.mark.parametrize(
+    ("text", "dates"),
+    [
+        ("12 March 2024 2024-03-12", ["12 March 2024", "2024-03-12"]),
+        ("May 5 2024-05-05", ["May 5", "2024-05-05"]),
+        ("March 2024 1234", ["March 2024", "1234"]),
+    ],
+)
+def test_a_date_behind_a_date_is_one_of_its_own(text: str, dates: list[str]) -> None:
+    assert [text[start:end] for start, end in word_ranges(text)] == dates

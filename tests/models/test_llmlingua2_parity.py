@@ -191,9 +191,9 @@ def test_the_engine_runs_both_modes_on_one_model(tmp_path: Path) -> None:
         (found,) = shared.probabilities([row])
         (scores,) = TokenClassifier.of(loaded, forward).score([piece])
 
-    assert found == pytest.approx(alone.probabilities([row])[0], abs=1e-6)
+    assert found == pytest.approx(alone.probabilities([row])[0], abs=1e-5)
     wanted = TokenClassifier.of(loaded, loaded.forward()).score([piece])[0]
-    assert scores == pytest.approx(wanted, abs=1e-6)
+    assert scores == pytest.approx(wanted, abs=1e-5)
 
 
 def test_rows_end_at_512_tokens_whatever_is_lost(both: list[Sides]) -> None:
