@@ -13,7 +13,7 @@ from compressors.bills import Bill
 from compressors.budget import Budget
 from compressors.structures.completion import Layout, Scored, trimmed
 from compressors.structures.sections import after_space
-from compressors.values import Context, Passage, Span, join_ranges
+from compressors.values import Context, Span, join_ranges
 from compressors.words import Words, touches
 
 ORDINARY, PREFERRED, PROTECTED = 0, 1, 2
@@ -272,12 +272,6 @@ def runs(text: str, kept: Iterable[Scored]) -> list[Scored]:
         else:
             merged.append([scored])
     return [(run[0][0], run[-1][1], sum(score for *_, score in run) / len(run)) for run in merged]
-
-
-def merge_runs(passage: Passage) -> Passage:
-    """The passage with neighbouring spans as one."""
-    kept = [(span.start, span.end, span.score) for span in passage.spans]
-    return passage.keeping([Span(*run) for run in runs(passage.document.text, kept)])
 
 
 def _is_space(text: str, start: int, end: int) -> bool:

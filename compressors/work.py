@@ -25,7 +25,7 @@ class Work:
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._queued = self._tokenizing = self._computing = 0.0
-        self._tokens_spent = self._tokens_reused = self._summaries_reused = 0
+        self._tokens_spent = self._tokens_reused = 0
         self._notes: list[str] = []
         self._hooks: list[Callable[[], None]] = []
 
@@ -83,7 +83,6 @@ class Work:
         """Count a summary that was there already, and the tokens that writing it had taken."""
         with self._lock:
             self._tokens_reused += tokens
-            self._summaries_reused += 1
 
     @property
     def tokens_spent(self) -> int:
@@ -92,10 +91,6 @@ class Work:
     @property
     def tokens_reused(self) -> int:
         return self._tokens_reused
-
-    @property
-    def summaries_reused(self) -> int:
-        return self._summaries_reused
 
     def note(self, text: str) -> None:
         """Add something that the caller should know of; never a text of the request."""

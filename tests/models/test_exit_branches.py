@@ -14,7 +14,7 @@ from transformers import AutoModelForCausalLM
 
 from compressors.models.causal_lm import CausalLmScorer
 from compressors.models.exit.attention import NAME, register
-from compressors.models.exit.branches import Branched, branched, steps
+from compressors.models.exit.branches import Branched, Shared, steps
 from compressors.models.exit.forward import Branching, Head, OneByOne
 from compressors.models.exit.layout import Sizes
 from tests.models.decoders_made_here import ALONE, FAMILIES, WINDOW, decoder
@@ -213,7 +213,11 @@ prompts = st.lists(st.lists(st.integers(0, 2), min_size=1, max_size=8), min_size
 def test_the_prefix_is_the_longest_that_leaves_each_prompt_a_branch(
     given_: list[list[int]],
 ) -> None:
-    row = branched([torch.tensor(prompt).numpy() for prompt in given_])
+    first, *others = (torch.tensor(prompt).numpy() for prompt in given_)
+    shared = Shared(first)
+    for prompt in others:
+        shared.add(prompt)
+    row = shared.row
 
     assert [list(prompt) for prompt in row.prompts] == given_
     assert all(row.branches)

@@ -42,16 +42,11 @@ class Branched(Encoded):
         return [replace(self, branches=(branch,)) for branch in self.branches]
 
 
-def branched(prompts: Sequence[Ids]) -> Branched:
-    """One row out of prompts, each ``[tokens]`` and not empty; the prefix is as long as can be."""
-    shared = Shared(prompts[0])
-    for prompt in prompts[1:]:
-        shared.add(prompt)
-    return shared.row
-
-
 class Shared:
-    """Prompts that come one after the other, of which none but the first is held whole."""
+    """Prompts, ``[tokens]`` and not empty, that come one after the other: as one row.
+
+    The prefix is as long as can be. No prompt but the first is held whole.
+    """
 
     def __init__(self, prompt: Ids) -> None:
         # The last token of a prompt is where the model answers, so it is never shared.
