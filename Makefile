@@ -43,10 +43,12 @@ bench-quality: $(STAMP)
 bench-methods: $(STAMP)
 	$(BIN)/python -m benchmarks.exit_speed --cases 150,700,5x150
 	$(BIN)/python -m benchmarks.exit_speed --cases 2000 --rounds 1
+	$(BIN)/python -m benchmarks.exit_speed --shape gemma-small --cases 150,700 --rounds 1
 	$(BIN)/python -m benchmarks.llmlingua_parity
 	$(BIN)/python -m benchmarks.llmlingua_speed
 	$(BIN)/python -m benchmarks.clustering
 	$(BIN)/python -m benchmarks.deletion
+	$(BIN)/python -m benchmarks.deletion --correlation
 	$(BIN)/python -m benchmarks.segmentation
 	$(BIN)/python -m benchmarks.structures
 
