@@ -116,12 +116,14 @@ class Budget(_message.Message):
     def __init__(self, max_tokens: _Optional[int] = ..., rate: _Optional[float] = ..., tokenizer: _Optional[str] = ...) -> None: ...
 
 class ExitOptions(_message.Message):
-    __slots__ = ("threshold", "overflow")
+    __slots__ = ("threshold", "overflow", "strict_threshold")
     THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     OVERFLOW_FIELD_NUMBER: _ClassVar[int]
+    STRICT_THRESHOLD_FIELD_NUMBER: _ClassVar[int]
     threshold: float
     overflow: ExitOverflow
-    def __init__(self, threshold: _Optional[float] = ..., overflow: _Optional[_Union[ExitOverflow, str]] = ...) -> None: ...
+    strict_threshold: bool
+    def __init__(self, threshold: _Optional[float] = ..., overflow: _Optional[_Union[ExitOverflow, str]] = ..., strict_threshold: _Optional[bool] = ...) -> None: ...
 
 class Llmlingua2Options(_message.Message):
     __slots__ = ("threshold", "min_words", "parity")
@@ -238,7 +240,7 @@ class IndexQuery(_message.Message):
     def __init__(self, name: _Optional[str] = ..., top_k: _Optional[int] = ...) -> None: ...
 
 class CompressRequest(_message.Message):
-    __slots__ = ("query", "documents", "index", "chain", "stages", "budget", "protected_texts", "failure_policy", "allow_empty", "protected_patterns")
+    __slots__ = ("query", "documents", "index", "chain", "stages", "budget", "protected_texts", "failure_policy", "allow_empty", "protected_patterns", "with_titles")
     QUERY_FIELD_NUMBER: _ClassVar[int]
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -249,6 +251,7 @@ class CompressRequest(_message.Message):
     FAILURE_POLICY_FIELD_NUMBER: _ClassVar[int]
     ALLOW_EMPTY_FIELD_NUMBER: _ClassVar[int]
     PROTECTED_PATTERNS_FIELD_NUMBER: _ClassVar[int]
+    WITH_TITLES_FIELD_NUMBER: _ClassVar[int]
     query: str
     documents: _containers.RepeatedCompositeFieldContainer[Document]
     index: IndexQuery
@@ -259,7 +262,8 @@ class CompressRequest(_message.Message):
     failure_policy: FailurePolicy
     allow_empty: bool
     protected_patterns: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, query: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[Document, _Mapping]]] = ..., index: _Optional[_Union[IndexQuery, _Mapping]] = ..., chain: _Optional[str] = ..., stages: _Optional[_Union[StageList, _Mapping]] = ..., budget: _Optional[_Union[Budget, _Mapping]] = ..., protected_texts: _Optional[_Iterable[str]] = ..., failure_policy: _Optional[_Union[FailurePolicy, str]] = ..., allow_empty: _Optional[bool] = ..., protected_patterns: _Optional[_Iterable[str]] = ...) -> None: ...
+    with_titles: bool
+    def __init__(self, query: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[Document, _Mapping]]] = ..., index: _Optional[_Union[IndexQuery, _Mapping]] = ..., chain: _Optional[str] = ..., stages: _Optional[_Union[StageList, _Mapping]] = ..., budget: _Optional[_Union[Budget, _Mapping]] = ..., protected_texts: _Optional[_Iterable[str]] = ..., failure_policy: _Optional[_Union[FailurePolicy, str]] = ..., allow_empty: _Optional[bool] = ..., protected_patterns: _Optional[_Iterable[str]] = ..., with_titles: _Optional[bool] = ...) -> None: ...
 
 class Span(_message.Message):
     __slots__ = ("start", "end", "score")
@@ -386,20 +390,22 @@ class Totals(_message.Message):
     def __init__(self, tokens_before: _Optional[int] = ..., tokens_after: _Optional[int] = ..., tokenizer: _Optional[str] = ..., max_tokens: _Optional[int] = ..., within_budget: _Optional[bool] = ..., tokens_spent: _Optional[int] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ...) -> None: ...
 
 class CompressResponse(_message.Message):
-    __slots__ = ("text", "documents", "summaries", "stages", "totals", "chain")
+    __slots__ = ("text", "documents", "summaries", "stages", "totals", "chain", "insufficient_evidence")
     TEXT_FIELD_NUMBER: _ClassVar[int]
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     SUMMARIES_FIELD_NUMBER: _ClassVar[int]
     STAGES_FIELD_NUMBER: _ClassVar[int]
     TOTALS_FIELD_NUMBER: _ClassVar[int]
     CHAIN_FIELD_NUMBER: _ClassVar[int]
+    INSUFFICIENT_EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     text: str
     documents: _containers.RepeatedCompositeFieldContainer[DocumentResult]
     summaries: _containers.RepeatedCompositeFieldContainer[Summary]
     stages: _containers.RepeatedCompositeFieldContainer[StageReport]
     totals: Totals
     chain: str
-    def __init__(self, text: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[DocumentResult, _Mapping]]] = ..., summaries: _Optional[_Iterable[_Union[Summary, _Mapping]]] = ..., stages: _Optional[_Iterable[_Union[StageReport, _Mapping]]] = ..., totals: _Optional[_Union[Totals, _Mapping]] = ..., chain: _Optional[str] = ...) -> None: ...
+    insufficient_evidence: bool
+    def __init__(self, text: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[DocumentResult, _Mapping]]] = ..., summaries: _Optional[_Iterable[_Union[Summary, _Mapping]]] = ..., stages: _Optional[_Iterable[_Union[StageReport, _Mapping]]] = ..., totals: _Optional[_Union[Totals, _Mapping]] = ..., chain: _Optional[str] = ..., insufficient_evidence: _Optional[bool] = ...) -> None: ...
 
 class CompressStreamRequest(_message.Message):
     __slots__ = ("request",)
@@ -450,16 +456,18 @@ class Usage(_message.Message):
     def __init__(self, prompt_tokens: _Optional[int] = ..., answer_tokens: _Optional[int] = ..., saved_tokens: _Optional[int] = ...) -> None: ...
 
 class GenerateEnd(_message.Message):
-    __slots__ = ("finish_reason", "usage", "citations", "model")
+    __slots__ = ("finish_reason", "usage", "citations", "model", "insufficient_evidence")
     FINISH_REASON_FIELD_NUMBER: _ClassVar[int]
     USAGE_FIELD_NUMBER: _ClassVar[int]
     CITATIONS_FIELD_NUMBER: _ClassVar[int]
     MODEL_FIELD_NUMBER: _ClassVar[int]
+    INSUFFICIENT_EVIDENCE_FIELD_NUMBER: _ClassVar[int]
     finish_reason: str
     usage: Usage
     citations: _containers.RepeatedCompositeFieldContainer[Citation]
     model: str
-    def __init__(self, finish_reason: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., model: _Optional[str] = ...) -> None: ...
+    insufficient_evidence: bool
+    def __init__(self, finish_reason: _Optional[str] = ..., usage: _Optional[_Union[Usage, _Mapping]] = ..., citations: _Optional[_Iterable[_Union[Citation, _Mapping]]] = ..., model: _Optional[str] = ..., insufficient_evidence: _Optional[bool] = ...) -> None: ...
 
 class GenerateResponse(_message.Message):
     __slots__ = ("compressed", "text", "end")
