@@ -56,7 +56,10 @@ bench-speed: $(STAMP)
 	$(BIN)/python -m benchmarks.batching
 
 train: $(STAMP)
-	$(BIN)/python -m training.train && $(BIN)/python -m training.export && $(BIN)/python -m training.fusion
+	$(BIN)/python -m training.train single
+	$(BIN)/python -m training.train together --start .cache/training/single/checkpoint.safetensors
+	$(BIN)/python -m training.export
+	$(BIN)/python -m training.fusion
 
 format: $(STAMP)
 	$(BIN)/ruff check --fix . && $(BIN)/ruff format .

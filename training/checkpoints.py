@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from training.model import TwoHeads
+    from training.model import Heads
 
 
-def save(folder: Path, step: int, model: TwoHeads, optimizer: torch.optim.Optimizer) -> None:
+def save(folder: Path, step: int, model: Heads, optimizer: torch.optim.Optimizer) -> None:
     """Write the newest state; what was there before stays whole until this is."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"model.{name}": tensor for name, tensor in model.trained().items()}
@@ -28,7 +28,7 @@ def save(folder: Path, step: int, model: TwoHeads, optimizer: torch.optim.Optimi
     os.replace(partial, folder / "checkpoint.safetensors")  # noqa: PTH105 - atomic, and said so
 
 
-def resume(folder: Path, model: TwoHeads, optimizer: torch.optim.Optimizer) -> int:
+def resume(folder: Path, model: Heads, optimizer: torch.optim.Optimizer) -> int:
     """The step to go on from, 0 if nothing was saved; puts the state back."""
     path = folder / "checkpoint.safetensors"
     if not path.exists():
@@ -47,11 +47,11 @@ def resume(folder: Path, model: TwoHeads, optimizer: torch.optim.Optimizer) -> i
 
 
 def weights(path: Path) -> dict[str, torch.Tensor]:
-    """Only the trained weights of a checkpoint."""
+    """Only the trained weights of a checkpoint, or all of a file that was exported."""
     return {
-        name.removeprefix("model."): tensor
+        name.removeprefix("model."): tensor.float()
         for name, tensor in load_file(path).items()
-        if name.startswith("model.")
+        if not name.startswith("optimizer.")
     }
 
 

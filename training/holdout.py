@@ -14,7 +14,13 @@ CALIBRATION_SHARE: Final = {
 }
 """Of what the benchmark leaves over, per data set; ``squad`` is drawn by article."""
 
-_BENCHMARK_SHARE: Final = {"hotpotqa": 0.35, "2wikimultihopqa": 0.30}
+_BENCHMARK_SHARE: Final = {
+    "hotpotqa": 0.35,
+    "2wikimultihopqa": 0.30,
+    "musique": 0.50,
+    "covid_qa": 0.40,
+}
+"""By question; ``covid_qa`` by article."""
 _NOT_A_WORD: Final = re.compile(r"[\W_]+")
 
 

@@ -1,66 +1,90 @@
-"""What the two heads are trained for."""
+"""What the heads are trained for."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.batches import Ranking, Row, padded
+from training.batches import Labels, Padded, Ranking, Row, padded
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from training.model import TwoHeads
+    from training.model import Heads
 
 _MICRO_BATCH_TOKENS = 2048
 
 
-def relevance_loss(
-    model: TwoHeads, batch: Ranking, positive_weight: float
-) -> tuple[Tensor, Tensor]:
-    """Two scalars: whether each token supports, and whether the right sentences rank first.
+@dataclass(frozen=True, slots=True)
+class RelevanceLoss:
+    """Scalars: of tokens, of sentences ranked, of documents ranked.
 
-    The second is the cross entropy between a softmax over all sentences of a query's documents
-    and the even distribution over those that support: the product ranks all of them as well.
+    The last two are the cross entropy between a softmax over all units of a list and the even
+    distribution over those that help: the product ranks all of them as well.
     """
-    logits, units = _token_logits(model, batch.rows, "relevance")
-    labels = batch.targets[units]
-    weight = torch.where(labels > 0, positive_weight, 1.0)
-    tokens = functional.binary_cross_entropy_with_logits(logits, labels, weight=weight)
 
-    scores, seen = sentence_scores(logits, units, len(batch.targets))
+    token: Tensor
+    listwise: Tensor
+    passage: Tensor
+
+
+def relevance_loss(model: Heads, batch: Ranking, positive_weight: float) -> RelevanceLoss:
+    """What a step learns of sentences and documents."""
+    logits, units, passages, ends = [], [], [], []
+    for part, hidden in _forwards(model, batch.rows):
+        scored, ended = part.units >= 0, part.ends >= 0
+        logits.append(model.relevance(hidden[scored]).squeeze(-1))
+        units.append(part.units[scored])
+        passages.append(model.passage(hidden[ended]).squeeze(-1))
+        ends.append(part.ends[ended])
+    tokens, unit = torch.cat(logits), torch.cat(units)
+    labels = batch.sentences.targets[unit]
+    weight = torch.where(labels > 0, positive_weight, 1.0)
+    scores, seen = sentence_scores(tokens, unit, len(batch.sentences.targets))
+    documents, found = sentence_scores(
+        torch.cat(passages), torch.cat(ends), len(batch.passages.targets)
+    )
+    return RelevanceLoss(
+        functional.binary_cross_entropy_with_logits(tokens, labels, weight=weight),
+        _listwise(scores, seen, batch.sentences),
+        _listwise(documents, found, batch.passages),
+    )
+
+
+def _listwise(scores: Tensor, seen: Tensor, labels: Labels) -> Tensor:
     terms = []
-    for group in range(int(batch.group_of[-1]) + 1):
-        mine = (batch.group_of == group) & seen
-        targets = batch.targets[mine]
+    for group in range(int(labels.group_of[-1]) + 1):
+        mine = (labels.group_of == group) & seen
+        targets = labels.targets[mine]
         if targets.sum() > 0:
             terms.append(-(functional.log_softmax(scores[mine], 0) * targets).sum() / targets.sum())
-    return tokens, torch.stack(terms).mean() if terms else tokens.new_zeros(())
+    return torch.stack(terms).mean() if terms else scores.new_zeros(())
 
 
-def keep_loss(model: TwoHeads, rows: Sequence[Row], targets: Tensor) -> Tensor:
+def keep_loss(model: Heads, rows: Sequence[Row], targets: Tensor) -> Tensor:
     """Whether each word piece belongs to a word that the shortened text keeps."""
-    logits, units = _token_logits(model, rows, "keep")
-    return functional.binary_cross_entropy_with_logits(logits, targets[units])
+    logits, units = [], []
+    for part, hidden in _forwards(model, rows):
+        scored = part.units >= 0
+        logits.append(model.keep(hidden[scored]).squeeze(-1))
+        units.append(part.units[scored])
+    return functional.binary_cross_entropy_with_logits(torch.cat(logits), targets[torch.cat(units)])
 
 
 def sentence_scores(logits: Tensor, units: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The mean logit of each sentence, and whether it has any token at all, both ``[count]``."""
+    """The mean logit of each unit, and whether it has any token at all, both ``[count]``."""
     total = logits.new_zeros(count).index_add(0, units, logits)
     tokens = logits.new_zeros(count).index_add(0, units, torch.ones_like(logits))
     return total / tokens.clamp(min=1), tokens > 0
 
 
-def _token_logits(model: TwoHeads, rows: Sequence[Row], head: str) -> tuple[Tensor, Tensor]:
-    logits, units = [], []
-    for ids, types, mask, unit in padded(rows, _MICRO_BATCH_TOKENS):
+def _forwards(model: Heads, rows: Sequence[Row]) -> Iterator[tuple[Padded, Tensor]]:
+    for part in padded(rows, _MICRO_BATCH_TOKENS):
         # The CPU has bfloat16 instructions: a third faster, and the weights stay float32.
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            hidden = model.hidden(ids, types, mask)
-        scored = unit >= 0
-        logits.append(getattr(model, head)(hidden[scored]).squeeze(-1))
-        units.append(unit[scored])
-    return torch.cat(logits), torch.cat(units)
+            hidden = model.hidden(part.ids, part.types, part.mask)
+        yield part, hidden

@@ -1,4 +1,4 @@
-"""The encoder with two heads that is trained."""
+"""The encoder with its heads that is trained."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from transformers import BertModel
 
 BASE_SHA256: Final = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
-HEADS: Final = ("relevance", "keep")
+HEADS: Final = ("relevance", "keep", "passage")
 
 
 def base_folder() -> Path:
@@ -27,8 +27,13 @@ def base_folder() -> Path:
     return folder
 
 
-class TwoHeads(nn.Module):
-    """One logit per token: relevance to the query before it, or whether to keep it."""
+class Heads(nn.Module):
+    """One logit per token and head.
+
+    ``relevance``: whether the sentence around it helps to answer the query before it. ``keep``:
+    whether its word is worth keeping, whatever the query. ``passage``, at the ``[SEP]`` that ends a
+    document: whether the document helps.
+    """
 
     def __init__(self, encoder: BertModel) -> None:
         super().__init__()
@@ -36,11 +41,12 @@ class TwoHeads(nn.Module):
         width = encoder.config.hidden_size
         self.relevance = nn.Linear(width, 1)
         self.keep = nn.Linear(width, 1)
+        self.passage = nn.Linear(width, 1)
         # The shipped file holds no embeddings: they stay those of the base model.
         encoder.embeddings.requires_grad_(requires_grad=False)
 
     @classmethod
-    def from_base(cls) -> TwoHeads:
+    def from_base(cls) -> Heads:
         """The pretrained encoder, with heads yet to be trained."""
         from transformers import BertModel
 
@@ -66,6 +72,10 @@ class TwoHeads(nn.Module):
             if ".embeddings." not in name
         }
         return {name: tensor.detach().contiguous() for name, tensor in state.items()}
+
+    def start_from(self, weights: dict[str, Tensor]) -> None:
+        """Take over an earlier stage; a head that it had not keeps its first values."""
+        self.restore({**self.trained(), **weights})
 
     def restore(self, weights: dict[str, Tensor]) -> None:
         """Put back what ``trained`` gave."""

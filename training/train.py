@@ -1,6 +1,7 @@
-"""Fine-tune all-MiniLM-L6-v2 into one encoder with two heads: ``python -m training.train``.
+"""Fine-tune all-MiniLM-L6-v2 into one encoder with heads: ``python -m training.train single``.
 
-Writes checkpoints and a log below ``.cache/training`` and goes on from the last one.
+Then ``... together --start .cache/training/single/checkpoint.safetensors``. Writes checkpoints and
+a log below ``.cache/training/<stage>`` and goes on from the last one.
 """
 
 from __future__ import annotations
@@ -8,10 +9,9 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import random
 import time
 from collections import defaultdict
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, fields
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -21,79 +21,44 @@ from tqdm import tqdm
 
 from training import checkpoints
 from training.batches import keeping, ranking, tokenizer
-from training.data import Corpus, corpus
+from training.data import corpus
 from training.losses import keep_loss, relevance_loss
-from training.model import HEADS, TwoHeads, base_folder
+from training.model import HEADS, Heads, base_folder
+from training.plan import Plan
+from training.recipe import STAGES, Recipe
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from training.examples import Group, LabelledDocument
 
 _LOG = logging.getLogger(__name__)
 _FOLDER = Path(__file__).resolve().parents[1] / ".cache" / "training"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipe:
-    """Everything that decides how the weights come out."""
-
-    seed: int = 13
-    steps: int = 2000
-    warmup: int = 150
-    groups: int = 4
-    """Queries a step."""
-    keep_every: int = 2
-    keep_rows: int = 8
-    max_length: int = 288
-    encoder_rate: float = 8e-5
-    head_rate: float = 1e-3
-    weight_decay: float = 0.01
-    positive_weight: float = 3.0
-    listwise_weight: float = 1.0
-    keep_weight: float = 0.5
-    mix: dict[str, float] = field(
-        default_factory=lambda: {
-            "squad": 0.40,
-            "nq_oracle": 0.14,
-            "qed_nq": 0.15,
-            "hotpotqa": 0.12,
-            "partial": 0.04,
-            "2wikimultihopqa": 0.05,
-            "musique": 0.02,
-            "selqa": 0.04,
-            "clapnq": 0.015,
-            "covid_qa": 0.015,
-            "qmsum": 0.01,
-        }
-    )
-    """How often a query is drawn from each source."""
-    distractors: dict[str, int] = field(
-        default_factory=lambda: {"hotpotqa": 5, "2wikimultihopqa": 5, "musique": 5}
-    )
-    """Documents beside the gold ones, where not ``4``."""
-
-
 def main() -> None:
-    """Train to the end of the recipe."""
+    """Train to the end of a stage."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=Recipe().steps)
-    parser.add_argument("--folder", type=Path, default=_FOLDER)
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("--start", type=Path, help="safetensors to go on from; without: the base")
+    parser.add_argument("--folder", type=Path, help="for checkpoints and the log")
     arguments = parser.parse_args()
-    recipe = Recipe(steps=arguments.steps)
-    arguments.folder.mkdir(parents=True, exist_ok=True)
-    (arguments.folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1))
+    folder = arguments.folder or _FOLDER / arguments.stage
+    recipe = STAGES[arguments.stage]
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    train(recipe, arguments.folder)
+    train(recipe, folder, arguments.start)
 
 
-def train(recipe: Recipe, folder: Path) -> None:
+def train(recipe: Recipe, folder: Path, start: Path | None = None) -> None:
     """Run the recipe, or the rest of it where a checkpoint is found."""
     torch.manual_seed(recipe.seed)
-    examples = corpus(recipe.seed)
+    examples = corpus()
     _LOG.info("groups: %s", {name: len(part) for name, part in examples.train.items()})
-    model = TwoHeads.from_base()
-    tokens = tokenizer(base_folder(), recipe.max_length)
+    model = Heads.from_base()
+    if start is not None:
+        model.start_from(checkpoints.weights(start))
+    tokens = tokenizer(base_folder())
     optimizer = _optimizer(model, recipe)
     first = checkpoints.resume(folder, model, optimizer)
     plan = Plan(recipe, examples)
@@ -114,58 +79,22 @@ def train(recipe: Recipe, folder: Path) -> None:
             checkpoints.save(folder, step + 1, model, optimizer)
 
 
-def chance(seed: int, step: int) -> random.Random:
-    """Chance that depends on the step only, so that a resumed run is the same run."""
-    return random.Random(f"{seed}/{step}")  # noqa: S311 - reproducible, not secret
-
-
-class Plan:
-    """Which queries come in which step: the same again for the same recipe."""
-
-    def __init__(self, recipe: Recipe, examples: Corpus) -> None:
-        self.recipe = recipe
-        self.examples = examples
-        self._queues: dict[str, list[Group]] = {name: [] for name in recipe.mix}
-
-    def draw(self, step: int) -> list[tuple[Group, list[LabelledDocument]]]:
-        """The queries of a step, each with the documents to rank for it."""
-        rng = self.rng(step)
-        names = rng.choices(
-            list(self.recipe.mix), list(self.recipe.mix.values()), k=self.recipe.groups
-        )
-        return [self._documents(self._next(name, rng), rng) for name in names]
-
-    def rng(self, step: int) -> random.Random:
-        """The chance of a step."""
-        return chance(self.recipe.seed, step)
-
-    def _next(self, name: str, rng: random.Random) -> Group:
-        if not self._queues[name]:
-            self._queues[name] = rng.sample(
-                self.examples.train[name], len(self.examples.train[name])
-            )
-        return self._queues[name].pop()
-
-    def _documents(self, group: Group, rng: random.Random) -> tuple[Group, list[LabelledDocument]]:
-        wanted = self.recipe.distractors.get(group.source, 4)
-        rest = rng.sample(group.distractors, min(wanted, len(group.distractors)))
-        return group, [*group.gold, *rest]
-
-
 def _step(
-    model: TwoHeads, optimizer: torch.optim.Optimizer, plan: Plan, tokens: Tokenizer, step: int
+    model: Heads, optimizer: torch.optim.Optimizer, plan: Plan, tokens: Tokenizer, step: int
 ) -> dict[str, float]:
     recipe = plan.recipe
     rate = min(1.0, (step + 1) / recipe.warmup) * (1 - step / recipe.steps)
     for part in optimizer.param_groups:
         part["lr"] = part["initial_lr"] * rate
-    batch = ranking(plan.draw(step), tokens)
-    token, listwise = relevance_loss(model, batch, recipe.positive_weight)
-    loss = token + recipe.listwise_weight * listwise
-    values = {"token": token.item(), "listwise": listwise.item()}
+    batch = ranking(plan.draw(step), tokens, recipe.lengths)
+    found = relevance_loss(model, batch, recipe.positive_weight)
+    loss = found.token + recipe.listwise_weight * found.listwise
+    loss = loss + recipe.passage_weight * found.passage
+    values = {part.name: getattr(found, part.name).item() for part in fields(found)}
     if step % recipe.keep_every == 0:
         rng = plan.rng(-1 - step)
-        keep = keep_loss(model, *keeping(plan.examples.pairs, rng, recipe.keep_rows, tokens))
+        rows = keeping(plan.examples.pairs, rng, recipe.keep_rows, tokens, recipe.lengths[0])
+        keep = keep_loss(model, *rows)
         loss = loss + recipe.keep_weight * recipe.keep_every * keep
         values["keep"] = keep.item()
     optimizer.zero_grad(set_to_none=True)
@@ -175,7 +104,7 @@ def _step(
     return values
 
 
-def _optimizer(model: TwoHeads, recipe: Recipe) -> torch.optim.Optimizer:
+def _optimizer(model: Heads, recipe: Recipe) -> torch.optim.Optimizer:
     heads: list[torch.nn.Parameter] = []
     matrices: list[torch.nn.Parameter] = []
     vectors: list[torch.nn.Parameter] = []

@@ -18,7 +18,7 @@ from compressors.models.embedded import WEIGHTS, EmbeddedModel
 from compressors.protocols import Pieces
 from training.batches import PAIRS_IN_A_ROW
 from training.data import compression_pairs
-from training.train import Recipe, chance
+from training.recipe import Recipe, chance
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 

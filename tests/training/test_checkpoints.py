@@ -7,13 +7,13 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from training import checkpoints  # noqa: E402
-from training.model import TwoHeads  # noqa: E402
+from training.model import Heads  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
-def _tiny(seed: int) -> TwoHeads:
+def _tiny(seed: int) -> Heads:
     from transformers import BertConfig, BertModel
 
     torch.manual_seed(seed)
@@ -21,10 +21,10 @@ def _tiny(seed: int) -> TwoHeads:
         vocab_size=30, hidden_size=8, num_hidden_layers=1, num_attention_heads=2,
         intermediate_size=8, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
     )  # fmt: skip
-    return TwoHeads(BertModel(config, add_pooling_layer=False))
+    return Heads(BertModel(config, add_pooling_layer=False))
 
 
-def _step(model: TwoHeads, optimizer: torch.optim.Optimizer, ids: torch.Tensor) -> None:
+def _step(model: Heads, optimizer: torch.optim.Optimizer, ids: torch.Tensor) -> None:
     hidden = model.hidden(ids, torch.zeros_like(ids), torch.ones_like(ids))
     loss = model.relevance(hidden).square().mean() + model.keep(hidden).mean()
     optimizer.zero_grad()
@@ -32,7 +32,7 @@ def _step(model: TwoHeads, optimizer: torch.optim.Optimizer, ids: torch.Tensor) 
     optimizer.step()
 
 
-def _trained(model: TwoHeads) -> list[torch.nn.Parameter]:
+def _trained(model: Heads) -> list[torch.nn.Parameter]:
     return [parameter for parameter in model.parameters() if parameter.requires_grad]
 
 
