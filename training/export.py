@@ -20,14 +20,16 @@ from compressors.models.embedded import WEIGHTS
 from training import checkpoints
 from training.model import BASE_SHA256
 
-VERSION: Final = "1.0.0"
+VERSION: Final = "1.1.0"
 _FOLDER = Path(__file__).resolve().parents[1] / ".cache" / "training"
 
 
 def main() -> None:
     """Export the newest checkpoint and say its hash."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, default=_FOLDER / "checkpoint.safetensors")
+    parser.add_argument(
+        "--checkpoint", type=Path, default=_FOLDER / "together" / "checkpoint.safetensors"
+    )
     parser.add_argument("--folder", type=Path, default=WEIGHTS)
     arguments = parser.parse_args()
     found = export(arguments.checkpoint, arguments.folder)
@@ -47,7 +49,8 @@ def export(checkpoint: Path, folder: Path) -> str:
         "sha256": found,
         "base": "sentence-transformers/all-MiniLM-L6-v2",
         "base_sha256": BASE_SHA256,
-        "max_length": recipe["max_length"],
+        "max_length": recipe["lengths"][0],
+        "max_length_together": recipe["lengths"][1],
         "steps": checkpoints.step_of(checkpoint),
         "fusion": _fusion(folder),
     }
