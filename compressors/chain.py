@@ -9,8 +9,8 @@ from enum import Enum
 
 from compressors.budget import Budget, share_of
 from compressors.errors import CompressionError, DeadlineExceeded, ModelFailure, Overloaded
-from compressors.protocols import Compressor
-from compressors.selection import fit
+from compressors.fitting import fit
+from compressors.protocols import Compressor, is_strict
 from compressors.values import (
     Context,
     Outcome,
@@ -50,6 +50,10 @@ class AtRate:
     def backend(self) -> str:
         return self.compressor.backend
 
+    @property
+    def is_strict(self) -> bool:
+        return is_strict(self.compressor)
+
     def compress(self, context: Context, budget: Budget) -> Context:
         limit = share_of(budget.count(context.text), self.rate)
         return self.compressor.compress(context, budget.limited_to(limit))
@@ -64,9 +68,9 @@ class Chain:
     """A compressor made of compressors.
 
     The limit is approached in equal ratios, one for each stage, and is hard at the end. A stage
-    that the limit does not need is skipped. A stage that fails, or comes after the deadline, hands
-    on the text that it was given, or ends the request, as ``on_failure`` says. ``observe`` sees
-    the context after every stage.
+    that the limit does not need is skipped, unless it is strict. A stage that fails, or comes after
+    the deadline, hands on the text that it was given, or ends the request, as ``on_failure`` says.
+    ``observe`` sees the context after every stage.
     """
 
     stages: tuple[Compressor, ...]
@@ -106,7 +110,8 @@ class Chain:
     def _run(
         self, stage: Compressor, context: Context, budget: Budget, tokens: int, left: int
     ) -> tuple[Context, StageOutcome, str]:
-        if budget.max_tokens is not None and tokens <= budget.max_tokens:
+        is_within = budget.max_tokens is not None and tokens <= budget.max_tokens
+        if is_within and not is_strict(stage):
             return context, StageOutcome.SKIPPED_BUDGET, "already within the budget"
         try:
             current().check()

@@ -6,7 +6,7 @@ encoder scores all sentences of a document in one pass instead.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from compressors.budget import Budget
 from compressors.errors import InvalidInput
@@ -26,15 +26,21 @@ _Sentence = tuple[Range, Range, int]
 class Exit:
     """A ``Compressor`` that keeps whole sentences.
 
-    With a budget: the best sentences of all documents that fit. Without: those with at least
-    ``threshold`` (the paper's tau).
+    With a budget: the best sentences of all documents that fit; ``strict_threshold`` says that
+    they must have at least ``threshold`` too. Without: those with at least ``threshold`` (the
+    paper's tau). In any case the evidence is insufficient if no sentence has it.
     """
 
     scorer: SentenceScorer
     segmenter: Segmenter
     backend: str
     threshold: float = 0.5
+    strict_threshold: bool = False
     name: str = "exit"
+
+    @property
+    def is_strict(self) -> bool:
+        return self.strict_threshold
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.threshold <= 1.0:
@@ -47,7 +53,7 @@ class Exit:
             if passage.spans
         }
         if not sentences:
-            return context
+            return _insufficient(context)
         pieces = [
             Pieces(passage.document.text, tuple(core for _, core, _ in own), passage.document.title)
             for passage, own in ((context.passages[index], own) for index, own in sentences.items())
@@ -60,7 +66,14 @@ class Exit:
                 Candidate(index, *whole, score, rank)
                 for (whole, _, rank), score in zip(own, values, strict=True)
             )
-        return select(context, candidates, budget, threshold=self.threshold)
+        floor = self.threshold if self.strict_threshold else 0.0
+        kept = select(context, candidates, budget, threshold=self.threshold, floor=floor)
+        return kept if any(c.score >= self.threshold for c in candidates) else _insufficient(kept)
+
+
+def _insufficient(context: Context) -> Context:
+    # What a stage found before is not undone by one that would have kept something.
+    return replace(context, insufficient_evidence=True)
 
 
 def _sentences(context: Context, index: int, segmenter: Segmenter) -> list[_Sentence]:

@@ -109,4 +109,5 @@ def keep_words(
     """Select words and join neighbours to runs."""
     kept = chosen(context, candidates, budget, threshold=threshold)
     texts = {index: context.passages[index].document.text for index in kept}
-    return keeping(context, {index: runs(texts[index], own) for index, own in kept.items()})
+    merged = {index: runs(texts[index], own) for index, own in kept.items()}
+    return keeping(context, merged, budget)

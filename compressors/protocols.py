@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from compressors.values import Source
 
@@ -36,6 +36,19 @@ class Compressor(Protocol):
     def compress(self, context: Context, budget: Budget) -> Context:
         """The shorter context, within ``budget`` if that has a limit and the method can."""
         ...
+
+
+@runtime_checkable
+class Strict(Protocol):
+    """A compressor that may take something away which the budget has room for."""
+
+    @property
+    def is_strict(self) -> bool: ...
+
+
+def is_strict(compressor: Compressor) -> bool:
+    """Whether a compressor has to run even if the text is within the budget already."""
+    return isinstance(compressor, Strict) and compressor.is_strict
 
 
 class Segmenter(Protocol):

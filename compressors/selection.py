@@ -13,8 +13,8 @@ from compressors.bills import Bill
 from compressors.budget import Budget
 from compressors.structures.completion import Layout, Scored, trimmed
 from compressors.structures.sections import after_space
-from compressors.values import Context, Span, join_ranges
-from compressors.words import Words, touches
+from compressors.values import Context, Span, heading, join_ranges
+from compressors.words import Words
 
 ORDINARY, PREFERRED, PROTECTED = 0, 1, 2
 """Ranks of candidates. Preferred ones go first; protected ones must stay."""
@@ -43,21 +43,33 @@ class Candidate:
 
 
 def select(
-    context: Context, candidates: Sequence[Candidate], budget: Budget, *, threshold: float
+    context: Context,
+    candidates: Sequence[Candidate],
+    budget: Budget,
+    *,
+    threshold: float,
+    floor: float = 0.0,
 ) -> Context:
     """Keep the best candidates of all passages; every passage keeps its chosen ranges only.
 
-    With a limit: greedily by rank and score whatever still fits, so the assembled text is within
-    the limit. Without: what has at least the threshold. What a candidate means nothing without, as
-    the header of a table, stays with it and is paid for with it; nothing else of it does. Where
-    nothing would stay, and the caller does not allow that, the best candidate does, cut to the
-    limit.
+    With a limit: greedily by rank and score whatever still fits and has at least ``floor``, so the
+    assembled text is within the limit. Without: what has at least the threshold. What a candidate
+    means nothing without, as the header of a table or the title of a document where titles are
+    shown, stays with it and is paid for with it; nothing else of it does. Where nothing would stay,
+    and the caller does not allow that, the best candidate does, cut to the limit, and without
+    titles if they leave no room for it.
     """
-    return keeping(context, chosen(context, candidates, budget, threshold=threshold))
+    kept = chosen(context, candidates, budget, threshold=threshold, floor=floor)
+    return keeping(context, kept, budget)
 
 
 def chosen(
-    context: Context, candidates: Sequence[Candidate], budget: Budget, *, threshold: float
+    context: Context,
+    candidates: Sequence[Candidate],
+    budget: Budget,
+    *,
+    threshold: float,
+    floor: float = 0.0,
 ) -> Kept:
     """The ranges that ``select`` keeps, white space at their ends left out."""
     indexes = sorted({candidate.passage for candidate in candidates})
@@ -66,51 +78,27 @@ def chosen(
     bills = {index: Bill(layout, starts(layout.text), set()) for index, layout in layouts.items()}
     choice = _Choice(context, layouts, bills, budget)
     ordered = choice.ordered(_paired(candidates))
+    least = threshold if budget.max_tokens is None else floor
+    worthy = [c for c in ordered if c.rank > ORDINARY or c.score >= least]
     if budget.max_tokens is None:
-        kept = choice.completed(c for c in ordered if c.rank > ORDINARY or c.score >= threshold)
+        kept = choice.completed(worthy)
     else:
-        kept = choice.within(choice.greedy(ordered))
+        kept = choice.within(choice.greedy(worthy))
     if not kept and ordered and not context.allow_empty:
         kept = choice.cut(ordered)
     return kept
 
 
-def keeping(context: Context, kept: Kept) -> Context:
-    """The context with nothing but these ranges."""
+def keeping(context: Context, kept: Kept, budget: Budget) -> Context:
+    """The context with nothing but these ranges; without titles where only so they fit."""
     passages = tuple(
         passage.keeping([Span(*scored) for scored in kept.get(index, ())])
         for index, passage in enumerate(context.passages)
     )
-    return replace(context, passages=passages)
-
-
-def fit(context: Context, budget: Budget) -> Context:
-    """The context within the budget, by the scores that its spans have already."""
-    if budget.fits(context.text):
-        return context
-    candidates: list[Candidate] = []
-    for index, passage in enumerate(context.passages):
-        kept = context.protection.ranges(passage.document)
-        for span in passage.spans:
-            for start, end, rank in _parts(passage.document.text, span, kept):
-                candidates.append(Candidate(index, start, end, span.score, rank))
-    return select(context, candidates, budget, threshold=0.0)
-
-
-def _parts(
-    text: str, span: Span, kept: Sequence[tuple[int, int]]
-) -> Iterator[tuple[int, int, int]]:
-    """The words of a span that must stay, and what is between them."""
-    start = span.start
-    if touches(span.start, span.end, kept):
-        for left, right in Words.of(text).within([(span.start, span.end)]):
-            if touches(left, right, kept):
-                if start < left:
-                    yield start, left, ORDINARY
-                yield left, right, PROTECTED
-                start = right
-    if start < span.end:
-        yield start, span.end, ORDINARY
+    result = replace(context, passages=passages)
+    if result.with_titles and not budget.fits(result.text):
+        return replace(result, with_titles=False).noting("no room for titles")
+    return result
 
 
 def _paired(candidates: Sequence[Candidate]) -> Sequence[Candidate]:
@@ -170,21 +158,30 @@ class _Choice:
         # Greedy. A knapsack would fit a little more text, but would let one long, dull sentence
         # push out two short, sharp ones.
         limit = left = self.budget.max_tokens or 0
-        if sum(bill.total() for bill in self.bills.values()) <= limit:
+        headings = self._headings()
+        if sum(bill.total() for bill in self.bills.values()) + sum(headings.values()) <= limit:
             return list(ordered)
         kept: list[Candidate] = []
         for candidate in ordered:
             if left <= 0 and candidate.rank < PROTECTED:
                 break
             bill = self.bills[candidate.passage]
-            cost = bill.cost(candidate.start, candidate.end)
+            cost = bill.cost(candidate.start, candidate.end) + headings.get(candidate.passage, 0)
             if cost <= left:
                 kept.append(candidate)
                 bill.pay(candidate.start, candidate.end)
+                headings.pop(candidate.passage, None)
                 left -= cost
             elif candidate.rank == PROTECTED:
                 raise self.context.protection.refusal(limit)
         return kept
+
+    def _headings(self) -> dict[int, int]:
+        """What it costs to show the title of each passage; nothing where none are shown."""
+        if not self.context.with_titles:
+            return {}
+        documents = {index: self.context.passages[index].document for index in self.bills}
+        return {i: self.budget.count(heading(document)) for i, document in documents.items()}
 
     def within(self, candidates: list[Candidate]) -> Kept:
         """The best of candidates, given best first, that are within the limit put together."""
@@ -206,13 +203,17 @@ class _Choice:
     def cut(self, ordered: Sequence[Candidate]) -> Kept:
         """As many words of the best candidate as fit; of the next, where its first does not.
 
-        Where no word fits: JSON without members, if the best is of such, since it parses; else the
-        beginning of a word or of a row, and nothing beside it: the limit is hard.
+        Where no word fits: the same without titles; then JSON without members, if the best is of
+        such, since it parses; else the beginning of a word or of a row, and nothing beside it: the
+        limit is hard.
         """
-        if self.budget.max_tokens is None:
-            return self.completed(ordered[:1])
+        if self._fits(whole := self.completed(ordered[:1])):
+            return whole
         heads = (part for candidate in ordered[:_TRIES] for part in self._heads(candidate))
         parts = (self.completed([part]) for part in chain(heads, self._frames(ordered[0])))
+        if self.context.with_titles:
+            untitled = replace(self, context=replace(self.context, with_titles=False))
+            return next(filter(self._fits, parts), None) or untitled.cut(ordered)
         return next(filter(self._fits, chain(parts, self._torn(ordered[0]))), {})
 
     def _heads(self, candidate: Candidate) -> Iterator[Candidate]:
@@ -249,11 +250,14 @@ class _Choice:
 
     def _text(self, kept: Kept) -> str:
         """The text that a context of these ranges has."""
-        texts = (
-            join_ranges(self.layouts[i].text, [(start, end) for start, end, _ in kept[i]])
+        texts = {
+            i: join_ranges(self.layouts[i].text, [(start, end) for start, end, _ in kept[i]])
             for i in sorted(kept)
-        )
-        return "\n\n".join(filter(None, texts))
+        }
+        if self.context.with_titles:
+            passages = self.context.passages
+            texts = {i: heading(passages[i].document) + text for i, text in texts.items() if text}
+        return "\n\n".join(filter(None, texts.values()))
 
     def completed(self, candidates: Iterable[Candidate]) -> Kept:
         """Candidates as ranges by passage, with what they need beside them."""

@@ -198,6 +198,10 @@ class Context:
     protection: Protection = field(default_factory=Protection)
     """What stays, in whatever document it stands."""
     allow_empty: bool = False
+    with_titles: bool = False
+    """Whether the text names the title of each document that it has something of."""
+    insufficient_evidence: bool = False
+    """Whether a stage that judges sentences found none that it would keep for its own sake."""
     notes: tuple[str, ...] = ()
     """What stages have to say of how they went, for their reports; never a text."""
     trace: tuple[StageReport, ...] = ()
@@ -210,19 +214,20 @@ class Context:
         *,
         protected: Protection | Sequence[str] = (),
         allow_empty: bool = False,
+        with_titles: bool = False,
     ) -> Context:
         """All of the documents; ``protected`` may be given as nothing but literal strings."""
         passages = tuple(Passage.whole(document) for document in documents)
         if not isinstance(protected, Protection):
             protected = Protection(tuple(protected))
-        return cls(query, passages, protected, allow_empty)
+        return cls(query, passages, protected, allow_empty, with_titles)
 
     def noting(self, note: str) -> Context:
         return replace(self, notes=(*self.notes, note))
 
     @property
     def text(self) -> str:
-        return assemble(self.passages)
+        return assemble(self.passages, with_titles=self.with_titles)
 
     @property
     def originals(self) -> tuple[Passage, ...]:
@@ -233,9 +238,19 @@ class Context:
         return tuple(passage for passage in self.passages if passage.document.is_summary)
 
 
-def assemble(passages: Sequence[Passage]) -> str:
+def assemble(passages: Sequence[Passage], *, with_titles: bool = False) -> str:
     """The text that goes to the LLM: what is kept of each passage, a blank line between them."""
-    return "\n\n".join(text for passage in passages if (text := passage.text))
+    kept = [(passage.document, text) for passage in passages if (text := passage.text)]
+    return "\n\n".join(heading(one) + text if with_titles else text for one, text in kept)
+
+
+def heading(document: Document) -> str:
+    """The title of a document as a line to stand above its text; empty for a summary's.
+
+    The title of a summary is not the caller's, who would get more text than was given.
+    """
+    title = "" if document.is_summary else " ".join(document.title.split())
+    return f"{title}\n" if title else ""
 
 
 def outcome_of(passage: Passage) -> Outcome:

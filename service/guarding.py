@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from compressors.budget import Budget
 from compressors.errors import CompressionError, ModelFailure
-from compressors.protocols import Compressor
+from compressors.protocols import Compressor, is_strict
 from compressors.values import Context
 
 _LOG = logging.getLogger(__name__)
@@ -27,6 +27,10 @@ class Guarded:
     @property
     def backend(self) -> str:
         return self.compressor.backend
+
+    @property
+    def is_strict(self) -> bool:
+        return is_strict(self.compressor)
 
     def compress(self, context: Context, budget: Budget) -> Context:
         try:

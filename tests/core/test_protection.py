@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from compressors import Context, Document, Exit, InvalidInput, Llmlingua2
+from compressors.fitting import fit
 from compressors.protection import Protection, check_pattern, merged, occurrences
 from compressors.segmentation import RuleSegmenter
-from compressors.selection import fit
 from compressors.structures.segmenter import StructuredSegmenter
 from compressors.values import Passage, Span
 from tests.core.words_on_hand import LengthScorer, OverlapScorer, budget

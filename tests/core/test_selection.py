@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from compressors import InvalidInput
-from compressors.selection import PREFERRED, PROTECTED, Candidate, fit, inside, select
+from compressors.fitting import fit
+from compressors.selection import PREFERRED, PROTECTED, Candidate, inside, select
 from compressors.values import Context, Span
 from tests.core.words_on_hand import budget, context
 

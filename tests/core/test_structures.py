@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from compressors import Chain, Compressor, Context, Exit, Llmlingua2, Pieces
 from compressors.crag import Crag
 from compressors.extractive import ExtractiveSummarizer
+from compressors.fitting import fit
 from compressors.segmentation import RuleSegmenter
-from compressors.selection import fit
 from compressors.structures.finding import structures
 from compressors.structures.segmenter import StructuredSegmenter
 from compressors.tcra_semantic import TcraSemantic

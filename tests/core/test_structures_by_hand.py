@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import pytest
 
 from compressors import Chain, Context, Document, Exit, Llmlingua2, Pieces
+from compressors.fitting import fit
 from compressors.protocols import Segmenter
 from compressors.segmentation import RuleSegmenter
-from compressors.selection import Candidate, fit, select
+from compressors.selection import Candidate, select
 from compressors.structures.finding import PLAIN, structures
 from compressors.structures.segmenter import StructuredSegmenter
 from compressors.words import Words, word_ranges
