@@ -41,6 +41,7 @@ def request_from_pb(message: pb.CompressRequest) -> Request:
         protected_spans=_spans_from_pb(message.documents),
         failure_policy=_POLICIES[message.failure_policy],
         allow_empty=message.allow_empty,
+        with_titles=message.with_titles,
     )
 
 

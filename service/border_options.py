@@ -43,6 +43,7 @@ def _exit(message: pb.ExitOptions) -> ExitOptions:
     return ExitOptions(
         threshold=_set(message, "threshold"),
         overflow=_mode(pb.ExitOverflow, message.overflow, "exit.overflow"),
+        strict_threshold=message.strict_threshold or None,
     )
 
 

@@ -30,6 +30,7 @@ def end_to_pb(result: Result) -> pb.CompressResponse:
         stages=[_report_to_pb(report) for report in result.stages],
         totals=_totals_to_pb(result.totals),
         chain=result.chain,
+        insufficient_evidence=result.insufficient_evidence,
     )
 
 
@@ -122,14 +123,14 @@ _STAGE_OUTCOMES = {outcome: f"STAGE_OUTCOME_{outcome.name}" for outcome in Stage
 
 
 def answer_to_pb(
-    end: AnswerEnd, *, citations: Iterable[Citation], saved_tokens: int
+    end: AnswerEnd, result: Result, *, citations: Iterable[Citation]
 ) -> pb.GenerateEnd:
     return pb.GenerateEnd(
         finish_reason=wired(end.finish_reason),
         usage=pb.Usage(
             prompt_tokens=end.prompt_tokens or 0,
             answer_tokens=end.answer_tokens or 0,
-            saved_tokens=saved_tokens,
+            saved_tokens=result.totals.tokens_before - result.totals.tokens_after,
         ),
         citations=[
             pb.Citation(
@@ -141,6 +142,7 @@ def answer_to_pb(
             for citation in citations
         ],
         model=wired(end.model),
+        insufficient_evidence=result.insufficient_evidence,
     )
 
 

@@ -69,6 +69,9 @@ def serve() -> None:
 @click.option("--protect", multiple=True, metavar="TEXT", help="Keep this wherever it stands.")
 @click.option("--protect-pattern", multiple=True, metavar="RE2", help="Keep what matches this.")
 @click.option("--allow-empty", is_flag=True, help="Accept results without any text.")
+@click.option(
+    "--with-titles", is_flag=True, help="Title lines in the text; the budget counts them."
+)
 @click.option("--strict", is_flag=True, help="A stage that fails fails the request.")
 @click.option(
     "--timeout",

@@ -49,6 +49,7 @@ def written(id_: str, result: Compression) -> str:
         {
             "id": id_,
             "text": result.text,
+            "insufficient_evidence": result.insufficient_evidence,
             "documents": [
                 {
                     "id": document.id,

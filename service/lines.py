@@ -52,17 +52,19 @@ def compress_lines(
 
 class _Tally:
     def __init__(self) -> None:
-        self.good = self.bad = self.before = self.after = 0
+        self.good = self.bad = self.before = self.after = self.insufficient = 0
 
     def add(self, result: Compression) -> None:
         self.good += 1
         self.before += result.totals.tokens_before
         self.after += result.totals.tokens_after
+        self.insufficient += result.insufficient_evidence
 
     def __str__(self) -> str:
         share = f" ({self.after / self.before:.1%})" if self.before else ""
         bad = f", {self.bad:,} bad" if self.bad else ""
-        return f"{self.good:,} lines{bad}, {self.before:,} → {self.after:,} tokens{share}"
+        without = f", {self.insufficient:,} without evidence" if self.insufficient else ""
+        return f"{self.good:,} lines{bad}{without}, {self.before:,} → {self.after:,} tokens{share}"
 
 
 def _progress() -> Progress:

@@ -74,6 +74,11 @@ class Metrics:
             "condensery_documents", "Documents, by what became of them.", ("outcome",),
             registry=registry,
         )  # fmt: skip
+        self._insufficient = Counter(
+            "condensery_insufficient_evidence",
+            "Requests of whose documents no sentence reached the threshold of the stage exit.",
+            registry=registry,
+        )
 
     @asynccontextmanager
     async def measured(self, call: Call) -> AsyncIterator[None]:
@@ -105,6 +110,8 @@ class Metrics:
         """Count what became of a request."""
         self._tokens.labels("in").inc(result.totals.tokens_before)
         self._tokens.labels("out").inc(result.totals.tokens_after)
+        if result.insufficient_evidence:
+            self._insufficient.inc()
         for document in result.documents:
             self._documents.labels(document.outcome.value).inc()
         for stage in result.stages:

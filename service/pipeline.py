@@ -175,6 +175,7 @@ class Pipeline:
             self._documents(request),
             protected=request.protection,
             allow_empty=request.allow_empty,
+            with_titles=request.with_titles,
         )
 
     def _documents(self, request: Request) -> tuple[Document, ...]:

@@ -69,7 +69,11 @@ class Template:
             raise ValueError(f"prompt_template_file: cannot read {path}: {error}") from error
 
     def fill(self, result: Result) -> Prompt:
-        """The prompt for what a request kept, with a mark for every document in it."""
+        """The prompt for what a request kept, with a mark and the title of every document in it.
+
+        It is the same where the evidence is insufficient: whoever asks hears of that beside the
+        answer, and ``allow_empty`` is what leaves the context empty then.
+        """
         kept = [passage for passage in result.context.passages if passage.text]
         marks = _marks(kept)
         context = "\n\n".join(_cited(m, p) for m, p in zip(marks, kept, strict=True))

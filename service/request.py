@@ -19,6 +19,8 @@ class ExitOptions:
     threshold: float | None = None
     overflow: str | None = None
     """``window``, ``head-tail`` or ``error``; of the backend ``causal-lm``."""
+    strict_threshold: bool | None = None
+    """Whether the threshold holds within a budget too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +145,8 @@ class Request:
     """By the id of the document."""
     failure_policy: FailurePolicy = FailurePolicy.PASS_THROUGH
     allow_empty: bool = False
+    with_titles: bool = False
+    """Whether the text names the titles of documents; the budget then counts these too."""
 
     @property
     def protection(self) -> Protection:
@@ -203,6 +207,11 @@ class Result:
     context: Context
     retrieved: bool = False
     """Whether the documents come from an index, so that the caller has no originals."""
+
+    @property
+    def insufficient_evidence(self) -> bool:
+        """Whether a stage ``exit`` found no sentence that reaches its threshold."""
+        return self.context.insufficient_evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -108,11 +108,10 @@ class CompressionServicer(pb_grpc.CompressionServiceServicer):
             )
         yield pb.GenerateResponse(compressed=response)
         prompt = self._template.fill(result)
-        saved = result.totals.tokens_before - result.totals.tokens_after
         async with aclosing(self._llm.stream(replace(question, prompt=prompt.text))) as events:
             async for event in events:
                 if isinstance(event, AnswerEnd):
-                    end = answer_to_pb(event, citations=prompt.citations, saved_tokens=saved)
+                    end = answer_to_pb(event, result, citations=prompt.citations)
                     yield pb.GenerateResponse(end=end)
                     return
                 yield pb.GenerateResponse(text=wired(event))

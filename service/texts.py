@@ -37,6 +37,8 @@ def show_texts(
     for summary in result.summaries:
         _print_title(console, f"{summary.id}: summary, {summary.tokens:,} tokens")
         console.print(summary.text, markup=False, soft_wrap=not console.is_terminal)
+    if result.insufficient_evidence:
+        _print_title(console, "Insufficient evidence: no sentence reaches the threshold.")
     console.print()
     console.print(_stages(result))
 

@@ -93,4 +93,5 @@ class AnswerEvents:
             model=end.model,
             usage=usage_from_pb(end.usage),
             citations=tuple(citation_from_pb(each) for each in end.citations),
+            insufficient_evidence=end.insufficient_evidence,
         )

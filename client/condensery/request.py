@@ -34,6 +34,8 @@ class Options(TypedDict, total=False):
     """What a stage that fails, or is late, does; ``pass_through`` unless set."""
     allow_empty: bool
     """Whether a result with no text at all is acceptable."""
+    with_titles: bool
+    """Whether each document in the text begins with its title; the budget then counts titles."""
     index: str | None
     """Retrieve from this index of the server instead of sending documents."""
     top_k: int | None
@@ -70,6 +72,7 @@ class Request:
     protected_patterns: Sequence[str] = ()
     on_failure: FailurePolicy = "pass_through"
     allow_empty: bool = False
+    with_titles: bool = False
     index: str | None = None
     top_k: int | None = None
 

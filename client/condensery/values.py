@@ -41,8 +41,8 @@ class StageOutcome(Enum):
 class Document:
     """A retrieved text. ``metadata`` never leaves this process.
 
-    ``title`` is read by the models and never part of the compressed text. ``protected`` are
-    half-open ranges of code points of the text that must survive.
+    ``title`` is read by the models, and part of the compressed text only ``with_titles``.
+    ``protected`` are half-open ranges of code points of the text that must survive.
     """
 
     id: str
@@ -175,6 +175,11 @@ class Compression:
     stages: tuple[StageReport, ...]
     totals: Totals
     chain: str
+    insufficient_evidence: bool = False
+    """Whether a stage ``exit`` found no sentence that reaches its threshold.
+
+    The documents do not seem to answer the query then; ``text`` is the best that there is.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +210,8 @@ class Answer:
     model: str
     usage: Usage
     citations: tuple[Citation, ...]
+    insufficient_evidence: bool = False
+    """As in the compression that the LLM was sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class _Outcome(TypedDict):
     tokens_after: int | None
     tokens_saved: int | None
     chain: str | None
+    insufficient_evidence: bool | None
     error: str | None
 
 
@@ -51,8 +52,9 @@ class CondenseryCompressor(Serializable, BaseDocumentCompressor):
     """Compresses retrieved documents for a query; native both in threads and in event loops.
 
     Ids, order and metadata are kept, and the given documents never changed. What became of a
-    document stands in its metadata under ``condensery``: outcome, spans, tokens, chain. Documents
-    of which nothing is left are left out. A failure of any kind gives back the given documents.
+    document stands in its metadata under ``condensery``: outcome, spans, tokens, chain, and whether
+    no sentence of all documents reached the threshold, ``insufficient_evidence``. Documents of
+    which nothing is left are left out. A failure of any kind gives back the given documents.
     """
 
     target: str = DEFAULT_TARGET
@@ -85,6 +87,8 @@ class CondenseryCompressor(Serializable, BaseDocumentCompressor):
     """Regular expressions, in RE2's syntax, whose matches must survive."""
     allow_empty: bool = False
     """Whether a result without any document is acceptable."""
+    require_evidence: bool = False
+    """Whether no documents come back where the evidence is insufficient, and not the best one."""
     keep_empty: bool = False
     """Whether documents of which nothing is left stay, with an empty text."""
     keep_original: bool = False
@@ -179,7 +183,9 @@ class CondenseryCompressor(Serializable, BaseDocumentCompressor):
     def _success(self, given: Given, compression: Compression) -> _Outcome:
         rewriting = Rewriting(given["documents"], self.keep_empty, self.keep_original)
         documents = rewriting.documents(compression)
-        if not documents and not self.allow_empty:
+        if self.require_evidence and compression.insufficient_evidence:
+            documents = []
+        elif not documents and not self.allow_empty:
             # The server leaves something of any text; so there was none, and nothing to win.
             documents = list(given["documents"])
         return {
@@ -188,6 +194,7 @@ class CondenseryCompressor(Serializable, BaseDocumentCompressor):
             "tokens_after": compression.totals.tokens_after,
             "tokens_saved": compression.totals.tokens_saved,
             "chain": compression.chain,
+            "insufficient_evidence": compression.insufficient_evidence,
             "error": None,
         }
 
@@ -204,6 +211,7 @@ class CondenseryCompressor(Serializable, BaseDocumentCompressor):
             "tokens_after": None,
             "tokens_saved": None,
             "chain": None,
+            "insufficient_evidence": None,
             "error": f"{kind}: {error}",
         }
 

@@ -50,22 +50,25 @@ class Rewriting:
         )
         summaries: dict[int, list[Document]] = {}
         for place, summary in zip(sorted(firsts), compression.summaries, strict=True):
-            summaries.setdefault(place, []).append(self._summary(summary, compression.chain))
+            summaries.setdefault(place, []).append(self._summary(summary, compression))
         documents: list[Document] = []
         for number, result in enumerate(compression.documents):
             documents += summaries.get(number, [])
             if result.text or self.keep_empty:
-                documents.append(self._document(number, result, compression.chain))
+                documents.append(self._document(number, result, compression))
         return documents
 
-    def _document(self, number: int, result: values.DocumentResult, chain: str) -> Document:
+    def _document(
+        self, number: int, result: values.DocumentResult, compression: values.Compression
+    ) -> Document:
         original = self.originals[number]
         facts: dict[str, Any] = {
             "outcome": result.outcome.value,
             "spans": [[span.start, span.end] for span in result.spans],
             "tokens_before": result.tokens_before,
             "tokens_after": result.tokens_after,
-            "chain": chain,
+            "chain": compression.chain,
+            "insufficient_evidence": compression.insufficient_evidence,
         }
         if self.keep_original:
             facts["original"] = original.page_content
@@ -73,7 +76,7 @@ class Rewriting:
         metadata |= {SCORE: max((span.score for span in result.spans), default=0.0), KEY: facts}
         return Document(result.text, id=original.id, metadata=metadata)
 
-    def _summary(self, summary: values.Summary, chain: str) -> Document:
+    def _summary(self, summary: values.Summary, compression: values.Compression) -> Document:
         sources = [
             {
                 "document_id": self.originals[int(source.document_id)].id,
@@ -88,6 +91,7 @@ class Rewriting:
             "id": summary.id,
             "sources": sources,
             "tokens_after": summary.tokens,
-            "chain": chain,
+            "chain": compression.chain,
+            "insufficient_evidence": compression.insufficient_evidence,
         }
         return Document(summary.text, metadata={SCORE: 1.0, KEY: facts})
