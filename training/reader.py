@@ -105,7 +105,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=_FOLDER, help="for checkpoints and the log")
     parser.add_argument("--start", type=Path, default=embedded.WEIGHTS / "model.safetensors")
-    parser.add_argument("--steps", type=int, default=ReaderRecipe.steps)
+    parser.add_argument("--steps", type=int, default=ReaderRecipe().steps)
     parser.add_argument("--export", type=Path, nargs="?", const=reader.WEIGHTS)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
