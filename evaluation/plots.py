@@ -33,7 +33,8 @@ _Point = tuple[Summary, Measure]
 def curves(report: Report, folder: Path) -> list[Path]:
     """Draw each of ``DRAWN`` for each set that has it, as PNG files in ``folder``.
 
-    A line is a method, its band the 95 % interval of the mean. Raises ``OSError`` if a file cannot be written.
+    A line is a method, its band the 95 % interval of the mean. Raises ``OSError`` if a file cannot
+    be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths: list[Path] = []
