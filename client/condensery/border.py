@@ -40,7 +40,9 @@ _POLICIES = {
 def request_to_pb(request: Request) -> pb.CompressRequest:
     """Raises ``InvalidRequest`` for what does not fit into a message."""
     message = pb.CompressRequest(
-        failure_policy=_POLICIES[request.on_failure], allow_empty=request.allow_empty
+        failure_policy=_POLICIES[request.on_failure],
+        allow_empty=request.allow_empty,
+        with_titles=request.with_titles,
     )
     _set(message, "query", request.query, "query")
     for number, document in enumerate(request.documents):
@@ -181,6 +183,7 @@ def compression_of(
         stages=tuple(_report_from_pb(each) for each in message.stages),
         totals=_totals_from_pb(message.totals),
         chain=message.chain,
+        insufficient_evidence=message.insufficient_evidence,
     )
 
 
