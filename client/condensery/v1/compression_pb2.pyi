@@ -47,6 +47,12 @@ class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_PASSED_THROUGH_DEADLINE: _ClassVar[Outcome]
     OUTCOME_PASSED_THROUGH_ERROR: _ClassVar[Outcome]
 
+class Scoring(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    SCORING_UNSPECIFIED: _ClassVar[Scoring]
+    SCORING_MODEL: _ClassVar[Scoring]
+    SCORING_LEXICAL: _ClassVar[Scoring]
+
 class StageOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     STAGE_OUTCOME_UNSPECIFIED: _ClassVar[StageOutcome]
@@ -76,6 +82,9 @@ OUTCOME_SUMMARIZED: Outcome
 OUTCOME_BLANK: Outcome
 OUTCOME_PASSED_THROUGH_DEADLINE: Outcome
 OUTCOME_PASSED_THROUGH_ERROR: Outcome
+SCORING_UNSPECIFIED: Scoring
+SCORING_MODEL: Scoring
+SCORING_LEXICAL: Scoring
 STAGE_OUTCOME_UNSPECIFIED: StageOutcome
 STAGE_OUTCOME_RAN: StageOutcome
 STAGE_OUTCOME_SKIPPED_BUDGET: StageOutcome
@@ -276,7 +285,7 @@ class Span(_message.Message):
     def __init__(self, start: _Optional[int] = ..., end: _Optional[int] = ..., score: _Optional[float] = ...) -> None: ...
 
 class DocumentResult(_message.Message):
-    __slots__ = ("id", "outcome", "spans", "text", "tokens_before", "tokens_after", "title", "original_text", "metadata")
+    __slots__ = ("id", "outcome", "spans", "text", "tokens_before", "tokens_after", "title", "original_text", "metadata", "scoring")
     ID_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
     SPANS_FIELD_NUMBER: _ClassVar[int]
@@ -286,6 +295,7 @@ class DocumentResult(_message.Message):
     TITLE_FIELD_NUMBER: _ClassVar[int]
     ORIGINAL_TEXT_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
+    SCORING_FIELD_NUMBER: _ClassVar[int]
     id: str
     outcome: Outcome
     spans: _containers.RepeatedCompositeFieldContainer[Span]
@@ -295,7 +305,8 @@ class DocumentResult(_message.Message):
     title: str
     original_text: str
     metadata: _struct_pb2.Struct
-    def __init__(self, id: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., text: _Optional[str] = ..., tokens_before: _Optional[int] = ..., tokens_after: _Optional[int] = ..., title: _Optional[str] = ..., original_text: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    scoring: Scoring
+    def __init__(self, id: _Optional[str] = ..., outcome: _Optional[_Union[Outcome, str]] = ..., spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., text: _Optional[str] = ..., tokens_before: _Optional[int] = ..., tokens_after: _Optional[int] = ..., title: _Optional[str] = ..., original_text: _Optional[str] = ..., metadata: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., scoring: _Optional[_Union[Scoring, str]] = ...) -> None: ...
 
 class Source(_message.Message):
     __slots__ = ("document_id", "start", "end")
