@@ -13,7 +13,7 @@ from evaluation.statistics import LEVEL, RESAMPLES, Estimate
 from evaluation.summary import MEASURES, Report, Summary
 
 _HEADER: Final = (
-    f"{'n':>5}   rate {'answers kept':^19} recall  prec.    EM    F1 empty longer seconds"
+    f"{'n':>5}   rate {'answers kept':^19} recall prec.    EM    F1 empty longer seconds"
 )
 _NONE: Final = "–"
 _KEYS: Final = {name: name.lower().replace(" ", "_") for name in MEASURES}

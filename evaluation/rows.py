@@ -14,9 +14,7 @@ in a text and are left out.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +23,7 @@ from evaluation.answers import findable, mentions, occurrences
 from evaluation.fields import BadRow, Field, rows
 from evaluation.values import Example, Range, Source
 
-__all__ = ["BadRow", "examples", "shuffled"]
+__all__ = ["BadRow", "examples"]
 
 _SEGMENTER: Final = RuleSegmenter()
 
@@ -47,13 +45,6 @@ def examples(path: Path) -> Iterator[Example]:
             yield from _long(row)
         else:
             row.fail("has neither documents, qas, turns and queries, nor document and queries")
-
-
-def shuffled(example: Example) -> Example:
-    """The documents in an order drawn from the example's id, for sets with the gold one first."""
-    documents = list(example.documents)
-    random.Random(example.id).shuffle(documents)  # noqa: S311 - reproducible, not secret
-    return replace(example, documents=tuple(documents))
 
 
 def _retrieved(row: Field) -> Example:
