@@ -86,7 +86,7 @@ class Chain:
                 self.observe(context)
         if budget.max_tokens is None or _last_outcome(context) in _PASSED_ON:
             return context
-        return fit(context, budget)
+        return _reported(fit(context, budget), len(context.notes))
 
     def _step(self, stage: Compressor, context: Context, budget: Budget, left: int) -> Context:
         work, start = current(), time.perf_counter()
@@ -139,6 +139,15 @@ def _step_budget(budget: Budget, tokens: int, left: int) -> Budget:
         return budget
     limit = round(tokens * (budget.max_tokens / tokens) ** (1 / left))
     return budget.limited_to(max(limit, budget.max_tokens))
+
+
+def _reported(context: Context, notes: int) -> Context:
+    """The context with its later notes in the report of the last stage, for lack of their own."""
+    if len(context.notes) == notes or not context.trace:
+        return context
+    *earlier, last = context.trace
+    detail = "; ".join(filter(None, [last.detail, *context.notes[notes:]]))
+    return replace(context, trace=(*earlier, replace(last, detail=detail)))
 
 
 def _difference(before: Seconds, after: Seconds, elapsed: float) -> Seconds:

@@ -91,6 +91,7 @@ class SentenceService(CompressionServiceServicer):
             yield pb.GenerateResponse(text=word)
         saved = response.totals.tokens_before - response.totals.tokens_after
         end = pb.GenerateEnd(finish_reason="stop", usage=pb.Usage(saved_tokens=saved))
+        end.insufficient_evidence = response.insufficient_evidence
         end.citations.add(mark="[1]", document_id=response.documents[0].id)
         yield pb.GenerateResponse(end=end)
 
@@ -156,7 +157,8 @@ def compressed(request: pb.CompressRequest) -> pb.CompressResponse:
             if words & words_of(match.group())
         ]
         response.documents.append(result_of(document, spans))
-    if not any(each.text for each in response.documents) and not request.allow_empty:
+    response.insufficient_evidence = not any(each.text for each in response.documents)
+    if response.insufficient_evidence and not request.allow_empty:
         keep_first(request.documents, response.documents)
     response.text = "\n\n".join(each.text for each in response.documents if each.text)
     response.totals.tokens_before = sum(each.tokens_before for each in response.documents)

@@ -81,6 +81,19 @@ def test_an_answer_comes_after_what_it_is_made_from_and_ends_with_all_of_it(clie
     assert isinstance(end, Answer)
     assert end.text == "It is red."
     assert end.citations[0].document_id == "louvre"
+    assert not end.insufficient_evidence
+
+
+def test_insufficient_evidence_is_said_with_every_kind_of_result(client: Client) -> None:
+    once = client.compress("rings", [LOUVRE, PRADO])
+    *_, streamed = client.compress_stream("rings", [LOUVRE, PRADO])
+    *_, answer = client.generate("rings", [LOUVRE, PRADO])
+
+    assert once.insufficient_evidence
+    assert streamed == once
+    assert isinstance(answer, Answer)
+    assert answer.insufficient_evidence
+    assert not client.compress(QUERY, [LOUVRE, PRADO]).insufficient_evidence
 
 
 def test_texts_and_mappings_are_documents_too(client: Client, service: SentenceService) -> None:
@@ -111,6 +124,7 @@ def test_all_options_arrive(client: Client, service: SentenceService) -> None:
             Stage("crag", options={"mode": "paper"}),
             Stage("tcra-semantic", "mini", 0.5, {"min_words": 7, "mode": "FAST"}),
             Stage("llmlingua2", options={"parity": {"force_tokens": ["a", "b"]}}),
+            Stage("exit", options={"strict_threshold": True}),
         ],
         max_tokens=99,
         tokenizer="words",
@@ -118,10 +132,12 @@ def test_all_options_arrive(client: Client, service: SentenceService) -> None:
         protected_patterns=["P.*s"],
         on_failure="error",
         allow_empty=True,
+        with_titles=True,
     )
 
     sent = service.requests[0]
-    assert [each.name for each in sent.stages.stages] == ["crag", "tcra-semantic", "llmlingua2"]
+    names = ["crag", "tcra-semantic", "llmlingua2", "exit"]
+    assert [each.name for each in sent.stages.stages] == names
     assert sent.stages.stages[0].crag.mode == pb.CRAG_MODE_PAPER
     assert sent.stages.stages[1].tcra_semantic.mode == pb.TCRA_SEMANTIC_MODE_FAST
     assert list(sent.stages.stages[2].llmlingua2.parity.force_tokens) == ["a", "b"]
@@ -132,6 +148,8 @@ def test_all_options_arrive(client: Client, service: SentenceService) -> None:
     assert list(sent.protected_patterns) == ["P.*s"]
     assert sent.failure_policy == pb.FAILURE_POLICY_ERROR
     assert sent.allow_empty
+    assert sent.with_titles
+    assert sent.stages.stages[3].exit.strict_threshold
 
 
 def test_an_index_needs_no_documents(client: Client, service: SentenceService) -> None:

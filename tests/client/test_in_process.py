@@ -32,7 +32,8 @@ from tests.service.hand import LOUVRE, QUERY, Overlap, served, settings, until
 
 def timeless(result: Compression) -> str:
     """A result without what differs from run to run."""
-    return repr((result.text, result.documents, result.summaries, result.chain)) + repr(
+    said = (result.text, result.documents, result.summaries, result.chain)
+    return repr((*said, result.insufficient_evidence)) + repr(
         [(each.stage, each.outcome, each.documents, each.tokens_out) for each in result.stages]
     )
 
@@ -46,6 +47,7 @@ def timeless(result: Compression) -> str:
         {"stages": [Stage("exit", "overlap", options={"threshold": 0.1}), "llmlingua2"]},
         {"stages": [Stage("exit", "failing")]},
         {"max_tokens": 9, "protected": ["dawn"]},
+        {"stages": [Stage("exit", "overlap", options={"threshold": 0.9})], "with_titles": True},
     ],
 )
 async def test_a_server_and_this_process_give_the_same(

@@ -64,6 +64,7 @@ def test_keeps_ids_order_and_metadata_and_says_what_it_did(
                     "tokens_before": 8,
                     "tokens_after": 4,
                     "chain": "default",
+                    "insufficient_evidence": False,
                 },
             },
         ),
@@ -78,6 +79,7 @@ def test_keeps_ids_order_and_metadata_and_says_what_it_did(
                     "tokens_before": 3,
                     "tokens_after": 3,
                     "chain": "default",
+                    "insufficient_evidence": False,
                 },
             },
         ),
@@ -192,6 +194,31 @@ def test_the_original_comes_along_if_wanted(target: str) -> None:
     assert result[0].metadata["condensery"]["original"] == documents()[1].page_content
 
 
+def test_says_where_the_evidence_is_insufficient(
+    compressor: CondenseryCompressor, run: Run
+) -> None:
+    (best,) = run(compressor, documents(), "rings")
+
+    assert best.page_content == "Madrid has the Prado."
+    assert best.metadata["title"] == "Prado"
+    assert best.metadata["condensery"]["insufficient_evidence"]
+
+
+def test_gives_back_nothing_without_evidence_where_evidence_is_required(
+    target: str, run: Run
+) -> None:
+    strict = CondenseryCompressor(target=target, timeout=20, require_evidence=True)
+
+    assert run(strict, documents(), "rings") == []
+    assert len(run(strict, documents(), "pyramid")) == 2
+
+
+def test_a_failure_is_no_lack_of_evidence(dead: CondenseryCompressor, run: Run) -> None:
+    strict = dead.model_copy(update={"require_evidence": True})
+
+    assert run(strict, documents(), QUERY) == documents()
+
+
 def test_a_summary_stands_before_the_first_document_that_it_stands_for() -> None:
     with serving(ManySummaries()) as target:
         compressor = CondenseryCompressor(target=target)
@@ -212,6 +239,7 @@ def test_a_summary_stands_before_the_first_document_that_it_stands_for() -> None
         ],
         "tokens_after": 2,
         "chain": "default",
+        "insufficient_evidence": False,
     }
 
 

@@ -80,6 +80,13 @@ def test_titles_give_way_where_they_leave_no_room_for_text() -> None:
     assert result.trace[0].detail == "no room for titles"
 
 
+def test_titles_that_give_way_at_the_end_of_a_chain_are_reported_too() -> None:
+    result = run(Nothing(), 3, LOUVRE)
+
+    assert result.text == "The Louvre is"
+    assert result.trace[-1].detail == "nothing to do; no room for titles"
+
+
 def test_what_is_protected_is_not_cut_for_a_title() -> None:
     context = given_(LOUVRE, protected=["The Louvre is in Paris."])
 

@@ -58,6 +58,25 @@ refusing = Scripted(status=400)
 endless = Scripted()
 
 
+class Echoing(BaseChatModel):
+    """Says what it was asked."""
+
+    @property
+    def _llm_type(self) -> str:
+        return "echoing"
+
+    def _generate(self, messages: list[BaseMessage], *_: Any, **__: Any) -> ChatResult:
+        raise NotImplementedError
+
+    async def _astream(
+        self, messages: list[BaseMessage], *_: Any, **__: Any
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        yield ChatGenerationChunk(message=AIMessageChunk(messages[-1].text))
+
+
+echoing = Echoing()
+
+
 class Patient(GenericFakeChatModel):
     """Says the same to whatever number of askers."""
 

@@ -83,6 +83,25 @@ def test_a_file_becomes_a_file_of_results_in_order(tmp_path: Path, target: str) 
     assert "30 lines, 510 → 150 tokens (29.4%)" in result.stderr
 
 
+def test_lines_say_where_the_evidence_is_insufficient(tmp_path: Path, target: str) -> None:
+    source = requests(tmp_path, line("1"), line("2", query="Which planet has rings?"))
+
+    result = run("compress", source, "--allow-empty", "--target", target)
+
+    results = [json.loads(each) for each in result.stdout.splitlines()]
+    assert [each["insufficient_evidence"] for each in results] == [False, True]
+    assert [each["text"] for each in results] == [KEPT, ""]
+    assert "2 lines, 1 without evidence, 34 → 5 tokens" in result.stderr
+
+
+def test_lines_may_have_titles(tmp_path: Path, target: str) -> None:
+    source = requests(tmp_path, line("1", query="Which birds sing at dawn?"))
+
+    result = run("compress", source, "--with-titles", "--target", target)
+
+    assert json.loads(result.stdout)["text"] == "Cats\nBirds sing at dawn."
+
+
 def test_packed_files_are_read_and_results_may_go_to_standard_output(
     tmp_path: Path, target: str
 ) -> None:
@@ -134,6 +153,16 @@ def test_text_files_are_shown_with_what_is_kept(tmp_path: Path, target: str) -> 
     assert CATS in result.stdout
     assert f"{second}: dropped, 8 → 0 tokens" in result.stdout
     assert "overlap" in result.stdout
+    assert "Insufficient" not in result.stdout
+
+
+def test_a_query_that_no_text_answers_is_said_to_be_one(tmp_path: Path, target: str) -> None:
+    file = tmp_path / "cats.txt"
+    file.write_text(CATS)
+
+    result = run("compress", "-q", QUERY, file, "--target", target)
+
+    assert "Insufficient evidence: no sentence reaches the threshold." in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,7 @@ def test_writes_the_line_of_the_issue() -> None:
     assert json.loads(line) == {
         "id": "7",
         "text": "Ü x",
+        "insufficient_evidence": False,
         "documents": [{"id": "a", "outcome": "compressed", "spans": [[0, 1]], "scores": [0.25]}],
         "summaries": [{"id": "s", "text": "x", "sources": [["a", 2, 3]]}],
         "tokens_before": 3,

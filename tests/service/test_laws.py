@@ -27,23 +27,32 @@ TEXT = st.text(st.sampled_from("ab. \n?Ã—日本\u0301\U0001f600[]"), max_size
 
 @given(
     query=st.text(min_size=1, max_size=20).filter(str.strip),
-    texts=st.lists(TEXT, min_size=1, max_size=3),
+    texts=st.lists(st.tuples(TEXT, TEXT), min_size=1, max_size=3),
     budget=st.one_of(
         st.just(BudgetSpec()),
         st.integers(1, 40).map(lambda n: BudgetSpec(max_tokens=n)),
         st.floats(0.01, 1.0).map(lambda r: BudgetSpec(rate=r)),
     ),
     chain=st.sampled_from(["default", "fine"]),
+    with_titles=st.booleans(),
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_what_is_promised_of_every_result(
-    pipeline: Pipeline, query: str, texts: list[str], budget: BudgetSpec, chain: str
+    pipeline: Pipeline,
+    query: str,
+    texts: list[tuple[str, str]],
+    budget: BudgetSpec,
+    chain: str,
+    *,
+    with_titles: bool,
 ) -> None:
-    documents = tuple(Document(str(number), text) for number, text in enumerate(texts))
-    whole = Context.of(query, documents).text
+    documents = tuple(Document(str(n), text, title) for n, (text, title) in enumerate(texts))
+    whole = Context.of(query, documents, with_titles=with_titles).text
 
     result = pipeline.compress(
-        Request(query=query, documents=documents, budget=budget, chain=chain)
+        Request(
+            query=query, documents=documents, budget=budget, chain=chain, with_titles=with_titles
+        )
     )
 
     assert [each.document for each in result.documents] == list(documents)
