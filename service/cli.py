@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _INPUT = click.Path(exists=True, dir_okay=False, allow_dash=True, path_type=Path)
+_FOLDER = click.Path(file_okay=False, path_type=Path)
 _OUTPUT = click.Path(dir_okay=False, allow_dash=True, path_type=Path)
 _STANDARD = Path("-")
 _NO_LIMIT = 2**40
+_PATIENCE = 600.0
+"""Seconds that a request of an evaluation may take."""
 
 
 def _target_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -130,6 +133,54 @@ def compress(  # noqa: PLR0913, PLR0917 - one for each option
         raise SystemExit(1)
 
 
+@main.command("eval")
+@click.argument("files", nargs=-1, required=True, type=_FILE)
+@click.option("-o", "--output", type=_FOLDER, required=True, metavar="DIRECTORY")
+@click.option(
+    "-c", "--chain", "chains", multiple=True, help="A chain; of several, the first leads."
+)
+@click.option("--rates", default="", metavar="R,R", help="Shares of tokens  [default: .1,.2,.3]")
+@click.option("--thresholds", default="", metavar="T,T", help="Thresholds of the stage exit.")
+@click.option("--against", metavar="NAMES", help="Other methods, with commas; all; none.")
+@click.option("--reader", type=click.Choice(["none", "extractive", "openai"]), default="none")
+@click.option("--reader-url", metavar="URL", help="OpenAI-compatible endpoint; texts go there.")
+@click.option("--reader-model", metavar="NAME", help="The model to ask there.")
+@click.option("--reader-key-file", type=_FILE, help="File with the key for it.")
+@click.option("--limit", type=click.IntRange(min=1), help="Examples of a set, at most.")
+@click.option("--tokenizer", help="What counts tokens.")
+@click.option(
+    "-j", "--at-once", type=click.IntRange(1, 1000), default=1, help="Requests at a time."
+)
+@_target_options
+def evaluate(
+    files: tuple[Path, ...],
+    target: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    **options: Any,  # noqa: ANN401 - those of the evaluation
+) -> None:
+    r"""Measure how much of what answers a query survives, beside other methods.
+
+    \b
+    condensery eval dev.jsonl.gz -o results --rates .1,.2 --thresholds .5 --against all
+
+    FILES are data sets: JSONL of queries with documents and answers, of paragraphs with questions,
+    or of meetings or long documents with queries. The table goes to standard output, its numbers as
+    results.json and results.csv, and its curves, to the directory. What is done is remembered
+    there; a second run does what is missing. With -j the seconds of a chain include waiting.
+    """
+    with _explained():
+        from service.evaluate import Job, evaluated
+
+        job = Job.of(files, **options)
+    settings = _settings()
+    _limit_threads(settings)
+    with _client(target, token_file, ca_file, _PATIENCE) as client:
+        bad = evaluated(client, job, settings, is_remote=target is not None)
+    if bad:
+        raise click.ClickException(f"results of chains that are empty, or longer: {bad}")
+
+
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @_target_options
@@ -150,7 +201,7 @@ def index() -> None:
 
 @index.command()
 @click.argument("source", type=_FILE)
-@click.option("-o", "--output", type=click.Path(file_okay=False, path_type=Path), required=True)
+@click.option("-o", "--output", type=_FOLDER, required=True)
 def build(source: Path, output: Path) -> None:
     """Index the documents of a JSONL file.
 
