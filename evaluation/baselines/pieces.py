@@ -117,7 +117,7 @@ class BestFirst:
 def beginning(example: Example, kept: Kept, counter: Counter, budget: int) -> Shortened:
     """What is kept of one document, cut behind the last word that fits; empty if none does.
 
-    ``kept`` has one span at most. A word is what ``words`` has; scripts without spaces are cut
+    Of several spans their places are given up. A word is what ``words`` has; scripts without spaces are cut
     between characters.
     """
     ends = [end for _, end in word_ranges(kept.text)]
@@ -128,7 +128,7 @@ def beginning(example: Example, kept: Kept, counter: Counter, budget: int) -> Sh
         count -= 1
     if not count:
         return ()
-    if kept.spans is None:
+    if kept.spans is None or len(kept.spans) > 1:
         return (Kept(kept.document, kept.text[: ends[count - 1]], None),)
     start = kept.spans[0][0]
     return from_ranges(example, {kept.document: [(start, start + ends[count - 1])]})
