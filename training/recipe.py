@@ -60,7 +60,7 @@ STAGES: Final = {
     # Goes on from where the first stage ends.
     "together": Recipe(
         seed=14,
-        steps=800,
+        steps=560,
         warmup=50,
         encoder_rate=4e-5,
         head_rate=3e-4,
