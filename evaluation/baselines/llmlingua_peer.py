@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import warnings
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,8 @@ class PackageWords:
     Source: arXiv 2403.12968, and the package in its version 0.2.2. Behind it stands a token
     classifier with the encoder and the keep head of the embedded model, so that only the choice of
     words differs from ours. The rate is the largest whole percentage whose result fits into the
-    budget; the package knows no finer ones. Its filter of whole contexts is off, as for the one
+    budget; the package knows no finer ones, so the first documents get one more while that fits,
+    as if they were compressed by themselves. Its filter of whole contexts is off, as for the one
     prompt that its README compresses: it would drop documents whatever the query is. Nothing is
     forced.
 
@@ -67,6 +68,17 @@ class PackageWords:
         return [rates.within(budget) for budget in budgets]
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What is left of each document, and its tokens."""
+
+    parts: Mapping[int, tuple[Kept, int]]
+
+    @property
+    def total(self) -> int:
+        return sum(tokens for _, tokens in self.parts.values())
+
+
 class _Rates:
     """What the package leaves of an example, by rate."""
 
@@ -77,21 +89,23 @@ class _Rates:
         # Of a document without a word that the vocabulary has, the package would fail.
         self._own = {index: words for index, words in enumerate(own) if words}
         self._lengths = [len(self._labels([index], 50)[0]) for index in self._own]
-        self._known: dict[int, tuple[Shortened, int]] = {}
+        self._known: dict[int, _Left] = {}
 
     def within(self, budget: int) -> Shortened:
         whole = shortened(self._example, wholes(self._example))
         if size(whole, self._method.counter) <= budget:
             return whole
-        # Nothing is chosen again for a higher rate, so sizes ascend.
-        best = bisect_right(_PERCENT, budget, key=lambda percent: self._at(percent)[1])
-        return self._at(_PERCENT[best - 1])[0] if best else ()
+        # No word is dropped for a higher rate, so sizes ascend.
+        best = bisect_right(_PERCENT, budget, key=lambda percent: self._at(percent).total)
+        at = [self._at(percent).parts for percent in _PERCENT[max(0, best - 1) : best + 1]]
+        return _filled(at[0] if best else {}, at[-1], budget)
 
-    def _at(self, percent: int) -> tuple[Shortened, int]:
+    def _at(self, percent: int) -> _Left:
         if percent not in self._known:
-            labels, texts = self._labels(list(self._own), percent)
-            result = self._mapped(labels, texts)
-            self._known[percent] = result, size(result, self._method.counter)
+            found = self._mapped(*self._labels(list(self._own), percent))
+            counts = self._method.counter.count([kept.text for kept in found])
+            parts = zip(found, counts, strict=True)
+            self._known[percent] = _Left({one.document: (one, count) for one, count in parts})
         return self._known[percent]
 
     def _labels(self, documents: Sequence[int], percent: int) -> tuple[list[str], list[str]]:
@@ -127,6 +141,20 @@ class _Rates:
         )
         source = self._example.documents[index]
         return Kept(index, join_ranges(source.text, spans), spans) if spans else None
+
+
+def _filled(
+    fitting: Mapping[int, tuple[Kept, int]], next_up: Mapping[int, tuple[Kept, int]], budget: int
+) -> Shortened:
+    """What fits, with the first documents taken from what one percent more leaves of them."""
+    parts = dict(fitting)
+    left = budget - sum(tokens for _, tokens in parts.values())
+    for index, (kept, tokens) in next_up.items():
+        more = tokens - (parts[index][1] if index in parts else 0)
+        if more <= left:
+            parts[index] = kept, tokens
+            left -= more
+    return tuple(kept for _, (kept, _) in sorted(parts.items()))
 
 
 def package(folder: Path) -> PromptCompressor:

@@ -117,8 +117,8 @@ class BestFirst:
 def beginning(example: Example, kept: Kept, counter: Counter, budget: int) -> Shortened:
     """What is kept of one document, cut behind the last word that fits; empty if none does.
 
-    Of several spans their places are given up. A word is what ``words`` has; scripts without spaces are cut
-    between characters.
+    Of several spans the places are given up. A word is what ``words`` has; scripts without spaces
+    are cut between characters.
     """
     ends = [end for _, end in word_ranges(kept.text)]
     starts = counter.starts(kept.text)
