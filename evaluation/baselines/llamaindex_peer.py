@@ -57,15 +57,16 @@ class OptimizedNodes:
 
     It works on one node at a time: of each it keeps the share ``percentile_cutoff`` of the
     sentences, those most similar to the query, in that order; of a node with fewer sentences than
-    1 / cut-off it keeps all. The cut-off is the one, of all that make a difference, whose result
-    fills the budget best; it may differ between queries, which its users' does not. Where no
-    cut-off makes all documents fit, there are fewer: those whose title and text are most similar
-    to the query, as with a smaller ``similarity_top_k`` of the engine's retriever. The sentences
-    are ours, since the class's own would be found with data that it downloads.
+    1 / cut-off it keeps all. So it cannot keep less than a sentence of every node, and its users
+    set two numbers: the cut-off, and the ``similarity_top_k`` of the engine's retriever, here the
+    cosine of title and text. Of all pairs of these the one is taken whose result fills the budget
+    best; its users have one pair for all queries. The sentences are ours, since the class's own
+    would be found with data that it downloads.
 
-    ``context`` is how many sentences before and behind a chosen one it takes along. Its default of
-    1 repeats those that two chosen ones share, so that the budget is spent on nothing; 0 keeps
-    more answers at the same rate, and is what stands in for it here.
+    ``context`` is how many sentences before and behind a chosen one it takes along. By default it
+    is 1, which repeats those that two chosen ones share: the budget is spent on nothing. With 0 it
+    kept .64 of the answers instead of .48 at a rate of .20 (25 questions of NaturalQuestions), so
+    that is how it is compared.
     """
 
     embedding: MiniLmEmbedding
@@ -108,16 +109,18 @@ class _Trials:
         ]
 
     def within(self, budget: int) -> Shortened:
-        most = max(bisect_right(sums, budget) for sums in self._tokens)
-        if not most:
+        fitting = [(bisect_right(sums, budget), at) for at, sums in enumerate(self._tokens)]
+        fitting = [(most, at) for most, at in fitting if most]
+        if not fitting:
             shortest = min(
                 self._cutoffs, key=lambda cutoff: self._result(self._nodes[0], cutoff)[1]
             )
             best = self._result(self._nodes[0], shortest)[0]
             return beginning(self._example, best, self._method.counter, budget)
-        fitting = [at for at, sums in enumerate(self._tokens) if sums[most - 1] <= budget]
-        cutoff = self._cutoffs[max(fitting, key=lambda at: self._tokens[at][most - 1])]
-        return tuple(self._result(node, cutoff)[0] for node in sorted(self._nodes[:most]))
+        # Of equally full ones that with the most documents.
+        most, at = max(fitting, key=lambda pair: (self._tokens[pair[1]][pair[0] - 1], pair[0]))
+        kept = [self._result(node, self._cutoffs[at])[0] for node in sorted(self._nodes[:most])]
+        return tuple(kept)
 
     def _result(self, node: int, cutoff: float) -> tuple[Kept, int]:
         """What is left of a document, and its tokens; the same for the same number of sentences."""

@@ -148,7 +148,7 @@ def test_the_optimizer_says_which_sentences_its_text_has(optimizing: Method) -> 
         )
 
 
-def test_the_optimizer_takes_fewer_documents_where_none_can_be_short_enough(
+def test_the_optimizer_takes_fewer_documents_where_they_cannot_all_be_short_enough(
     optimizing: Method,
 ) -> None:
     found = within(optimizing, BRIDGE, 12)
