@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from compressors.budget import Budget
 from compressors.errors import InvalidInput
 from compressors.protocols import Pieces, Segmenter, SentenceScorer
-from compressors.scores import checked
+from compressors.scores import checked, scored
 from compressors.selection import ORDINARY, PROTECTED, Candidate, inside, select
 from compressors.structures.completion import Layout
 from compressors.structures.sections import Range
@@ -59,6 +59,7 @@ class Exit:
             for passage, own in ((context.passages[index], own) for index, own in sentences.items())
         ]
         scores = self.scorer.score(context.query, pieces)
+        context = scored(context, dict(zip(sentences, scores, strict=True)))
         candidates: list[Candidate] = []
         for (index, own), row in zip(sentences.items(), scores, strict=True):
             values = checked(row, len(own))

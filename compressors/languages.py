@@ -27,7 +27,8 @@ _COMMON: Final = {
     "pt": "o a os as e é uma do da que por para com não se em um foi são no na dos como mais",
     "nl": "de het een en is van niet dat in op te met voor zijn er aan door wordt bij ook als die",
 }
-_WORDS: Final = {name: frozenset(words.split()) for name, words in _COMMON.items()}
+COMMON_WORDS: Final = {name: frozenset(words.split()) for name, words in _COMMON.items()}
+"""The commonest words of languages in Latin script, by their codes."""
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _MOST = 0.6
 """Share of the letters that a script must have, if there are others."""
@@ -51,6 +52,6 @@ def language(text: str) -> str:
 
 def _latin(text: str) -> str:
     words = [word.lower() for word in _WORD.findall(text)]
-    counts = Counter({name: sum(w in own for w in words) for name, own in _WORDS.items()})
+    counts = Counter({name: sum(w in own for w in words) for name, own in COMMON_WORDS.items()})
     (first, most), (_, second) = counts.most_common(2)
     return first if most >= _LEAST and most >= _AHEAD * second else ""

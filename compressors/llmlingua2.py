@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from compressors.budget import Budget
 from compressors.errors import InvalidInput
 from compressors.protocols import Pieces, TokenScorer
-from compressors.scores import checked
+from compressors.scores import LexicalScores, checked, scored
 from compressors.selection import (
     ORDINARY,
     PREFERRED,
@@ -32,7 +32,8 @@ class Llmlingua2:
 
     With a budget: the best words of all documents that fit. Without: those with at least
     ``threshold``. Passages of fewer than ``min_words`` words are spared as long as the budget
-    allows it, since dropping words from little text mostly harms.
+    allows it, since dropping words from little text mostly harms. Without a budget passages that
+    the scorer does not read are spared too.
     """
 
     scorer: TokenScorer
@@ -52,10 +53,13 @@ class Llmlingua2:
         if not pieces:
             return context
         scores = self.scorer.score(list(pieces.values()))
+        context = scored(context, dict(zip(pieces, scores, strict=True)))
         candidates: list[Candidate] = []
         for (index, piece), row in zip(pieces.items(), scores, strict=True):
             kept = context.protection.ranges(context.passages[index].document)
-            candidates += word_candidates(index, piece, row, kept, self.min_words)
+            is_spared = budget.max_tokens is None and isinstance(row, LexicalScores)
+            least = len(row) + 1 if is_spared else self.min_words
+            candidates += word_candidates(index, piece, row, kept, least)
         return keep_words(context, candidates, budget, threshold=self.threshold)
 
 

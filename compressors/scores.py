@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from compressors.errors import ModelFailure
+from compressors.values import Context, Scoring
+
+
+class LexicalScores(tuple[float, ...]):
+    """The scores of a document whose language the model does not read.
+
+    A scorer marks a row so, and a stage the document, since only the scorer knows.
+    """
+
+    __slots__ = ()
 
 
 def checked(scores: Sequence[float], expected: int) -> list[float]:
@@ -17,3 +28,12 @@ def checked(scores: Sequence[float], expected: int) -> list[float]:
         if not 0.0 <= value <= 1.0:
             raise ModelFailure(f"a score is not in [0, 1]: {value}")
     return values
+
+
+def scored(context: Context, rows: Mapping[int, Sequence[float]]) -> Context:
+    """The context with how its passages were scored, from the rows by index of the passage."""
+    passages = list(context.passages)
+    for index, row in rows.items():
+        scoring = Scoring.LEXICAL if isinstance(row, LexicalScores) else Scoring.MODEL
+        passages[index] = passages[index].scored(scoring)
+    return replace(context, passages=tuple(passages))

@@ -26,6 +26,14 @@ class Outcome(Enum):
     PASSED_THROUGH_ERROR = "passed_through_error"
 
 
+class Scoring(Enum):
+    """How the sentences or words of a document were scored."""
+
+    MODEL = "model"
+    LEXICAL = "lexical"
+    """Without the model of the stage, which does not read the language."""
+
+
 class StageOutcome(Enum):
     """What a stage did as a whole."""
 
@@ -94,11 +102,14 @@ class Passage:
     """A document and the sorted, disjoint spans of it that are kept.
 
     ``summarized`` says that a summary stands for the document now; it then keeps no spans.
+    ``scoring`` is ``None`` as long as no stage has said how it scored the document; it takes no
+    part in comparisons.
     """
 
     document: Document
     spans: tuple[Span, ...]
     summarized: bool = False
+    scoring: Scoring | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         ends = [0, *(span.end for span in self.spans)]
@@ -121,6 +132,10 @@ class Passage:
     @property
     def text(self) -> str:
         return join_slices(self.document.text, self.spans)
+
+    def scored(self, scoring: Scoring) -> Passage:
+        """The same with how it was scored. That it was lexically, once, is not forgotten."""
+        return self if self.scoring is Scoring.LEXICAL else replace(self, scoring=scoring)
 
     def keeping(self, spans: Sequence[Span]) -> Passage:
         """The same document with other spans, which must lie inside those of this passage."""

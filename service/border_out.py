@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from google.protobuf.duration_pb2 import Duration
 
-from compressors.values import Outcome, Source, Span, StageOutcome, StageReport
+from compressors.values import Outcome, Scoring, Source, Span, StageOutcome, StageReport
 from condensery.v1 import compression_pb2 as pb
 from service.limits import Limits
 from service.llm import AnswerEnd
@@ -43,6 +43,7 @@ def document_to_pb(result: DocumentResult, *, retrieved: bool) -> pb.DocumentRes
         text=result.text,
         tokens_before=result.tokens_before,
         tokens_after=result.tokens_after,
+        scoring=_SCORINGS[result.scoring],
     )
     if retrieved:
         message.title = result.document.title
@@ -119,6 +120,7 @@ def _duration(seconds: float) -> Duration:
 
 # Protobuf takes the names of an enum's values for the values.
 _OUTCOMES = {outcome: f"OUTCOME_{outcome.name}" for outcome in Outcome}
+_SCORINGS = {None: "SCORING_UNSPECIFIED"} | {each: f"SCORING_{each.name}" for each in Scoring}
 _STAGE_OUTCOMES = {outcome: f"STAGE_OUTCOME_{outcome.name}" for outcome in StageOutcome}
 
 

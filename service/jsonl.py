@@ -56,6 +56,7 @@ def written(id_: str, result: Compression) -> str:
                     "outcome": document.outcome.value,
                     "spans": [[span.start, span.end] for span in document.spans],
                     "scores": [round(span.score, _DECIMALS) for span in document.spans],
+                    "scoring": document.scoring.value if document.scoring else None,
                 }
                 for document in result.documents
             ],

@@ -27,6 +27,7 @@ from compressors.errors import (
     Overloaded,
     Unavailable,
 )
+from compressors.values import Scoring
 from service.calls import Call
 from service.refusals import NotConfigured, Unauthenticated
 from service.request import Result
@@ -74,6 +75,11 @@ class Metrics:
             "condensery_documents", "Documents, by what became of them.", ("outcome",),
             registry=registry,
         )  # fmt: skip
+        self._unread = Counter(
+            "condensery_lexical_documents",
+            "Documents scored without the model of a stage, which does not read the language.",
+            registry=registry,
+        )
         self._insufficient = Counter(
             "condensery_insufficient_evidence",
             "Requests of whose documents no sentence reached the threshold of the stage exit.",
@@ -114,6 +120,7 @@ class Metrics:
             self._insufficient.inc()
         for document in result.documents:
             self._documents.labels(document.outcome.value).inc()
+            self._unread.inc(document.scoring is Scoring.LEXICAL)
         for stage in result.stages:
             phases = {
                 "queued": stage.seconds.queued,

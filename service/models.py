@@ -12,6 +12,8 @@ from compressors.engine import Engine, EngineSettings, available_cpus
 from compressors.errors import Unavailable
 from compressors.extractive import ExtractiveSummarizer
 from compressors.longllmlingua import QuestionReader
+from compressors.matching import Matching
+from compressors.models.coverage import VocabularyReader
 from compressors.models.embedded import EmbeddedModel
 from compressors.models.loading import Placement
 from compressors.models.minilm import MiniLmEncoder
@@ -22,6 +24,8 @@ from compressors.protocols import (
     Summarizer,
     TokenScorer,
 )
+from compressors.rarity import Rarity
+from compressors.reading import ReadSentences, ReadWords
 from compressors.segmentation import RuleSegmenter
 from compressors.structures.segmenter import StructuredSegmenter
 from compressors.summary_cache import CachedSummarizer, SummaryCache
@@ -69,10 +73,13 @@ class Loader:
                 model, adapter=self.settings.exit_lora, **self._options("exit-causal-lm")
             )
             scorers[CAUSAL_LM] = scorer.overflowing(Overflow(self.settings.exit_overflow))
-        return scorers | {EMBEDDED: embedded.sentences}
+        reading = VocabularyReader.of(embedded.sentences.tokenizers)
+        return scorers | {EMBEDDED: ReadSentences(embedded.sentences, reading, Matching())}
 
     def llmlingua2(self, embedded: EmbeddedModel) -> dict[str, Backend]:
-        scorers: dict[str, TokenScorer] = {EMBEDDED: embedded.words}
+        reading = VocabularyReader.of(embedded.words.tokenizers)
+        words = ReadWords(embedded.words, reading, Rarity(RuleSegmenter()))
+        scorers: dict[str, TokenScorer] = {EMBEDDED: words}
         model = self.settings.llmlingua2_model
         if model is None:
             return llmlingua2_backends(scorers, {})

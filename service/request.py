@@ -9,7 +9,7 @@ from compressors.chain import FailurePolicy
 from compressors.errors import InvalidInput
 from compressors.parity.values import ParityOptions
 from compressors.protection import Protection
-from compressors.values import Context, Document, Outcome, Source, Span, StageReport
+from compressors.values import Context, Document, Outcome, Scoring, Source, Span, StageReport
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,6 +168,7 @@ class DocumentResult:
     text: str
     tokens_before: int
     tokens_after: int
+    scoring: Scoring | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

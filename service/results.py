@@ -48,6 +48,7 @@ def document_result(context: Context, passage: Passage, budget: Budget) -> Docum
         text=passage.text,
         tokens_before=before,
         tokens_after=after,
+        scoring=passage.scoring,
     )
 
 

@@ -20,6 +20,7 @@ from condensery.values import (
     Ledger,
     Limits,
     Outcome,
+    Scoring,
     ServerInfo,
     Source,
     Span,
@@ -200,6 +201,7 @@ def document_from_pb(message: pb.DocumentResult, given: Mapping[str, Document]) 
         tokens_before=message.tokens_before,
         tokens_after=message.tokens_after,
         document=document,
+        scoring=_scoring_from_pb(message.scoring),
     )
 
 
@@ -245,10 +247,11 @@ def _summary_from_pb(message: pb.Summary) -> Summary:
 
 
 def _report_from_pb(message: pb.StageReport) -> StageReport:
+    outcome = _short(pb.StageOutcome, message.outcome)
     return StageReport(
         stage=message.stage,
         backend=message.backend,
-        outcome=_stage_outcome_from_pb(message.outcome),
+        outcome=StageOutcome.__members__.get(outcome, StageOutcome.UNKNOWN),
         detail=message.detail,
         tokens_in=message.tokens_in,
         tokens_out=message.tokens_out,
@@ -263,6 +266,7 @@ def _report_from_pb(message: pb.StageReport) -> StageReport:
 
 
 def _totals_from_pb(message: pb.Totals) -> Totals:
+    ledger = message.ledger
     return Totals(
         tokens_before=message.tokens_before,
         tokens_after=message.tokens_after,
@@ -271,24 +275,24 @@ def _totals_from_pb(message: pb.Totals) -> Totals:
         within_budget=message.within_budget,
         tokens_spent=message.tokens_spent,
         elapsed=_seconds(message.elapsed),
-        ledger=_ledger_from_pb(message.ledger),
+        ledger=Ledger(ledger.saved, ledger.spent, ledger.reused, ledger.net),
     )
 
 
-def _ledger_from_pb(message: pb.Ledger) -> Ledger:
-    return Ledger(message.saved, message.spent, message.reused, message.net)
-
-
 def _outcome_from_pb(number: pb.Outcome) -> Outcome:
-    names = pb.Outcome.DESCRIPTOR.values_by_number
-    name = names[number].name.removeprefix("OUTCOME_") if number in names else ""
-    return Outcome.__members__.get(name, Outcome.UNKNOWN)
+    return Outcome.__members__.get(_short(pb.Outcome, number), Outcome.UNKNOWN)
 
 
-def _stage_outcome_from_pb(number: pb.StageOutcome) -> StageOutcome:
-    names = pb.StageOutcome.DESCRIPTOR.values_by_number
-    name = names[number].name.removeprefix("STAGE_OUTCOME_") if number in names else ""
-    return StageOutcome.__members__.get(name, StageOutcome.UNKNOWN)
+def _scoring_from_pb(number: pb.Scoring) -> Scoring | None:
+    known = Scoring.__members__.get(_short(pb.Scoring, number), Scoring.UNKNOWN)
+    return known if number else None
+
+
+def _short(enum: Any, number: int) -> str:  # noqa: ANN401 - the stubs hide what the enums are
+    """The name of a value without what all names of its enum begin with; empty if unknown."""
+    names = enum.DESCRIPTOR.values_by_number
+    prefix = names[0].name.removesuffix("UNSPECIFIED")
+    return names[number].name.removeprefix(prefix) if number in names else ""
 
 
 def _seconds(duration: Duration) -> float:

@@ -25,6 +25,16 @@ class Outcome(Enum):
     """Something that this client is too old to know."""
 
 
+class Scoring(Enum):
+    """How the sentences or words of a document were scored."""
+
+    MODEL = "model"
+    LEXICAL = "lexical"
+    """Without the model of the stage, which does not read the language."""
+    UNKNOWN = "unknown"
+    """In a way that this client is too old to know."""
+
+
 class StageOutcome(Enum):
     """What a stage did as a whole."""
 
@@ -100,6 +110,8 @@ class DocumentResult:
     tokens_before: int
     tokens_after: int
     document: Document
+    scoring: Scoring | None = None
+    """``None`` where no stage has said how it scored the document."""
 
 
 @dataclass(frozen=True, slots=True)

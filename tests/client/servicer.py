@@ -180,6 +180,7 @@ def keep_first(documents: Sequence[pb.Document], results: Any) -> None:
 def result_of(document: pb.Document, spans: list[tuple[int, int]]) -> pb.DocumentResult:
     text = " ".join(document.text[start:end] for start, end in spans)
     result = pb.DocumentResult(id=document.id, text=text, outcome=outcome_of(document.text, text))
+    result.scoring = pb.SCORING_MODEL
     result.tokens_before = len(document.text.split())
     result.tokens_after = len(text.split())
     for start, end in spans:

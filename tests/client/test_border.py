@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from condensery import Document, InvalidRequest
+from condensery import Document, InvalidRequest, Scoring
 from condensery.border import compression_from_pb, request_to_pb
 from condensery.request import Request
 from condensery.v1 import compression_pb2 as pb
@@ -69,6 +69,23 @@ def test_results_find_their_originals(documents: list[Document]) -> None:
     results = compression_from_pb(message, sendable).documents
 
     assert [each.document for each in results] == sendable
+
+
+@pytest.mark.parametrize(
+    ("number", "scoring"),
+    [
+        (pb.SCORING_UNSPECIFIED, None),
+        (pb.SCORING_MODEL, Scoring.MODEL),
+        (pb.SCORING_LEXICAL, Scoring.LEXICAL),
+        (99, Scoring.UNKNOWN),
+    ],
+)
+def test_a_document_says_how_it_was_scored(number: pb.Scoring, scoring: Scoring | None) -> None:
+    message = pb.CompressResponse(documents=[pb.DocumentResult(id="a", scoring=number)])
+
+    (result,) = compression_from_pb(message, [Document("a", "x")]).documents
+
+    assert result.scoring is scoring
 
 
 def is_sendable(text: str) -> bool:

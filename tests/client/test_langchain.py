@@ -60,6 +60,7 @@ def test_keeps_ids_order_and_metadata_and_says_what_it_did(
                 "relevance_score": 0.75,
                 "condensery": {
                     "outcome": "compressed",
+                    "scoring": "model",
                     "spans": [[11, 33]],
                     "tokens_before": 8,
                     "tokens_after": 4,
@@ -75,6 +76,7 @@ def test_keeps_ids_order_and_metadata_and_says_what_it_did(
                 "relevance_score": 0.75,
                 "condensery": {
                     "outcome": "kept_whole",
+                    "scoring": "model",
                     "spans": [[0, 19]],
                     "tokens_before": 3,
                     "tokens_after": 3,

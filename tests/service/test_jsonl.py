@@ -13,6 +13,7 @@ from condensery import (
     Document,
     InvalidRequest,
     Ledger,
+    Scoring,
     Source,
     Span,
     StageOutcome,
@@ -104,7 +105,14 @@ RESULT = Compression(
     text="Ü x",
     documents=(
         Result(
-            "a", DocumentOutcome.COMPRESSED, (Span(0, 1, 0.25),), "Ü", 3, 1, Document("a", "Ü y")
+            "a",
+            DocumentOutcome.COMPRESSED,
+            (Span(0, 1, 0.25),),
+            "Ü",
+            3,
+            1,
+            Document("a", "Ü y"),
+            Scoring.LEXICAL,
         ),
     ),
     summaries=(Summary("s", "x", (Source("a", 2, 3),), 1),),
@@ -123,7 +131,15 @@ def test_writes_the_line_of_the_issue() -> None:
         "id": "7",
         "text": "Ü x",
         "insufficient_evidence": False,
-        "documents": [{"id": "a", "outcome": "compressed", "spans": [[0, 1]], "scores": [0.25]}],
+        "documents": [
+            {
+                "id": "a",
+                "outcome": "compressed",
+                "spans": [[0, 1]],
+                "scores": [0.25],
+                "scoring": "lexical",
+            }
+        ],
         "summaries": [{"id": "s", "text": "x", "sources": [["a", 2, 3]]}],
         "tokens_before": 3,
         "tokens_after": 2,

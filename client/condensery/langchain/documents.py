@@ -64,6 +64,7 @@ class Rewriting:
         original = self.originals[number]
         facts: dict[str, Any] = {
             "outcome": result.outcome.value,
+            "scoring": result.scoring.value if result.scoring else None,
             "spans": [[span.start, span.end] for span in result.spans],
             "tokens_before": result.tokens_before,
             "tokens_after": result.tokens_after,
