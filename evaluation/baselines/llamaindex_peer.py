@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import PrivateAttr
@@ -22,7 +22,7 @@ from evaluation.values import Example, Kept, Range, Shortened
 if TYPE_CHECKING:
     from compressors.protocols import Encoder
 
-MOST_CUTOFFS: Final = 200
+MOST_CUTOFFS: Final = 100
 """Cut-offs that are tried for an example: all of them unless its documents are long."""
 _ABOVE: Final = 1e-9
 """Keeps ``int(n * (j / n))`` from being j - 1."""
@@ -37,12 +37,17 @@ class MiniLmEmbedding(BaseEmbedding):
         super().__init__(model_name="all-MiniLM-L6-v2")
         self._encoder = encoder
 
+    def rows(self, texts: list[str]) -> list[list[float]]:
+        # Rows of an array, of which LlamaIndex makes an array again: lists take it ten times as
+        # long, and it asks for every cut-off.
+        found: Any = list(self._encoder.encode(texts))
+        return found  # type: ignore[no-any-return] # there an array is as good as a list
+
     def _get_text_embeddings(self, texts: list[str]) -> list[list[float]]:
-        rows: list[list[float]] = self._encoder.encode(texts).tolist()
-        return rows
+        return self.rows(texts)
 
     def _get_text_embedding(self, text: str) -> list[float]:
-        return self._get_text_embeddings([text])[0]
+        return self.rows([text])[0]
 
     def _get_query_embedding(self, query: str) -> list[float]:
         return self._get_text_embedding(query)
@@ -148,7 +153,7 @@ class _Trials:
         """Where the sentences are that the class keeps: it does not say, but asks this function."""
         _, chosen = get_top_k_embeddings(
             query_embedding=self._query.embedding or [],
-            embeddings=self._method.embedding.get_text_embedding_batch(parts),
+            embeddings=self._method.embedding.rows(parts),
             similarity_fn=self._method.embedding.similarity,
             similarity_top_k=int(len(parts) * cutoff),
             embedding_ids=list(range(len(parts))),
@@ -159,7 +164,13 @@ class _Trials:
 
 
 def _cutoffs(counts: Sequence[int]) -> list[float]:
-    """The cut-offs at which another number of sentences is kept of some document, ascending."""
+    """The cut-offs at which another number of sentences is kept of some document, ascending.
+
+    Of too many those are tried that are about as many per cent apart everywhere.
+    """
     found = sorted({part / count for count in counts for part in range(1, count + 1)})
-    step = max(1, -(-len(found) // MOST_CUTOFFS))
-    return [cutoff + _ABOVE for cutoff in [*found[:-1:step], found[-1]]]
+    last = len(found) - 1
+    if last >= MOST_CUTOFFS:
+        steps = {round(last ** (step / MOST_CUTOFFS)) for step in range(MOST_CUTOFFS + 1)}
+        found = [found[at] for at in sorted(steps | {0})]
+    return [cutoff + _ABOVE for cutoff in found]
