@@ -32,7 +32,7 @@ class ReaderRecipe:
     """Everything that decides how the weights come out."""
 
     seed: int = 17
-    steps: int = 740
+    steps: int = 420
     warmup: int = 40
     rows: int = 24
     """Questions a step."""
