@@ -102,7 +102,7 @@ def compress(  # noqa: PLR0913, PLR0917 - one for each option
     ca_file: Path | None,
     **options: Any,  # noqa: ANN401 - those of the request
 ) -> None:
-    r"""Compress the requests of a JSONL file, or text files for one query.
+    """Compress the requests of a JSONL file, or text files for one query.
 
     \b
     condensery compress requests.jsonl.gz -o results.jsonl --rate 0.2
@@ -111,7 +111,7 @@ def compress(  # noqa: PLR0913, PLR0917 - one for each option
     A line of the input is {"id", "query", "documents": [{"id", "title", "text", "protected"}]};
     "protected" holds [start, end] of what must stay, and may be missing. Bad lines are reported by
     their number; the exit status is then 1.
-    """
+    """  # noqa: D301 - click wants the character itself
     if options["rate"] is not None and options["max_tokens"] is not None:
         raise click.UsageError("--rate and --max-tokens exclude each other")
     timeout = options.pop("timeout")
@@ -159,7 +159,7 @@ def evaluate(
     ca_file: Path | None,
     **options: Any,  # noqa: ANN401 - those of the evaluation
 ) -> None:
-    r"""Measure how much of what answers a query survives, beside other methods.
+    """Measure how much of what answers a query survives, beside other methods.
 
     \b
     condensery eval dev.jsonl.gz -o results --rates .1,.2 --thresholds .5 --against all
@@ -168,7 +168,7 @@ def evaluate(
     or of meetings or long documents with queries. The table goes to standard output, its numbers as
     results.json and results.csv, and its curves, to the directory. What is done is remembered
     there; a second run does what is missing. With -j the seconds of a chain include waiting.
-    """
+    """  # noqa: D301 - click wants the character itself
     with _explained():
         from service.evaluate import Job, evaluated
 

@@ -18,6 +18,7 @@ from evaluation.baselines import NAMES, baselines
 from evaluation.chains import ChainMethod
 from evaluation.report import table, write_csv, write_json
 from evaluation.run import Contestant, Evaluation, Outcomes, set_name
+from evaluation.store import digest
 from evaluation.summary import Report, summed
 from evaluation.work import Point
 from service.settings import Settings
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 USUAL: Final = ("lead", "random", "bm25", "cosine", "documents")
 """The methods to compare with that need no further packages; taken unless told otherwise."""
 RATES: Final = (0.1, 0.2, 0.3)
+_CHAINS_ARE_MADE_BY: Final = tuple(
+    Path(__file__).with_name(f"{name}.py") for name in ("catalogue", "models", "pipeline", "stages")
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +105,7 @@ def evaluated(client: Client, job: Job, settings: Settings, *, is_remote: bool) 
     """
     counter = _counter(settings, job.tokenizer)
     chains = [ChainMethod.of(client, name, tokenizer=counter.name) for name in job.chains]
-    told = None if is_remote else _told(settings)
+    told = None if is_remote else _told(settings) | {"service": digest(*_CHAINS_ARE_MADE_BY)}
     ours = [
         Contestant.chain(chain, provenance.of_chain(client, chain, told), at_once=job.at_once)
         for chain in chains
