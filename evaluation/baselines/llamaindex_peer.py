@@ -70,8 +70,9 @@ class OptimizedNodes:
 
     ``context`` is how many sentences before and behind a chosen one it takes along. By default it
     is 1, which repeats those that two chosen ones share: the budget is spent on nothing. With 0 it
-    kept .64 of the answers instead of .48 at a rate of .20 (25 questions of NaturalQuestions), so
-    that is how it is compared.
+    kept .71 of the answers, with 1 it kept .64, or .67 with as many documents as can fit instead
+    of the fullest pair (means over rates from .05 to .50, 25 questions each of NaturalQuestions
+    and SQuAD). It is compared at its best.
     """
 
     embedding: MiniLmEmbedding
