@@ -97,9 +97,7 @@ def test_every_set_is_read_by_the_evaluation(name: str, tmp_path: Path) -> None:
 
     assert len(found) >= 70
     assert len({one.id for one in found}) == len(found)
-    assert all(any(document.support for document in one.documents) for one in found[:50]) or (
-        name == "nq20"
-    )
+    assert all(any(document.support for document in one.documents) for one in found)
 
 
 @needs_data

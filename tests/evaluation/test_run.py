@@ -13,9 +13,7 @@ import pytest
 from compressors import Overloaded
 from condensery import Client
 from evaluation.chains import ChainMethod
-from evaluation.measures import Outcome
 from evaluation.run import Contestant, Evaluation, Failed, Outcomes
-from evaluation.store import Store, digest, fingerprint
 from evaluation.values import Example, Kept, Shortened, Source
 from evaluation.work import Point, Task, first_alone
 from tests.client.opening import local, model, opened, opening
@@ -283,29 +281,3 @@ def test_files_that_cannot_be_used_are_refused(
 def test_points_that_cannot_be_are_refused(kind: Any, value: float) -> None:
     with pytest.raises(ValueError, match=kind):
         Point(kind, value)
-
-
-def test_lines_of_other_fingerprints_stay_in_the_file(tmp_path: Path) -> None:
-    outcome = Outcome("1", 9, 3, None, None, None, None, None, empty=False, longer=False, seconds=1)
-    file = tmp_path / "deep" / "file.jsonl"
-    Store(file, "a").add([("rate 0.1", 3, outcome)])
-    Store(file, "b").add([("rate 0.1", 3, replace(outcome, seconds=2))])
-
-    again = Store(file, "a").get("rate 0.1", 3, "1")
-
-    assert again == outcome
-    assert Store(file, "c").get("rate 0.1", 3, "1") is None
-    assert Store(file, "a").get("rate 0.1", 4, "1") is None
-
-
-def test_fingerprints_and_digests_are_of_content(tmp_path: Path) -> None:
-    (tmp_path / "__pycache__").mkdir()
-    (tmp_path / "a.py").write_text("1")
-    before = digest(tmp_path)
-
-    (tmp_path / "__pycache__" / "a.pyc").write_text("2")
-    same = digest(tmp_path)
-    (tmp_path / "a.py").write_text("2")
-
-    assert before == same != digest(tmp_path)
-    assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1}) != fingerprint({"a": 1})
