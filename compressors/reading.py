@@ -23,11 +23,12 @@ class Reading(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ReadSentences:
-    """A ``SentenceScorer``: a model for the documents that it reads, another for all others.
+    """A ``SentenceScorer``: a model for what it reads, another for documents that it does not.
 
-    Both have a say where the model reads a document and not the query. The other one sees all
-    documents in any case, so that it knows which words are rare. Both give probabilities, so that
-    their scores compete for one budget.
+    Where only one of query and document can be read, they are in different languages: then words
+    match little, a model that knows names and numbers does better, and both have a say. The other
+    scorer sees all documents in any case, so that it knows which words are rare. Both give
+    probabilities, so that their scores compete for one budget.
     """
 
     model: SentenceScorer
@@ -41,11 +42,11 @@ class ReadSentences:
         rows: list[Sequence[float]] = list(
             map(LexicalScores, self.otherwise.score(query, documents))
         )
-        mine = [index for index, is_read in enumerate(read) if is_read]
+        mine = [index for index, is_read in enumerate(read) if asked or is_read]
         scores = self.model.score(query, [documents[index] for index in mine]) if mine else []
         for index, row in zip(mine, scores, strict=True):
-            rows[index] = row if asked else _joined(row, rows[index])
-        unread = len(documents) - len(mine) if asked else len(documents)
+            rows[index] = row if asked and read[index] else _joined(row, rows[index])
+        unread = read.count(False) if asked else len(documents)
         _note(unread, len(documents), "by their words")
         return rows
 

@@ -93,10 +93,11 @@ class VocabularyReader:
         word = text[start:end]
         if any(letter.isdigit() for letter in word) or not any(map(str.isalpha, word)):
             return None
-        if _UNKNOWN in pieces or not _is_latin(word):
+        if not _is_latin(word):
             return False
-        # Capitals begin names, which are the same everywhere.
-        if len(word) == 1 or word[0].isupper():
+        # Capitals begin names, which are the same everywhere. What is unknown in Latin script is
+        # too long for a word.
+        if len(word) == 1 or word[0].isupper() or _UNKNOWN in pieces:
             return None
         if len(pieces) == 1:
             return self._is_known_whole(word)
