@@ -125,7 +125,7 @@ def kept_table(limit: int) -> Iterator[str]:
         "service": ReadSentences(model, reading, Matching()),
     }
     yield "answers kept at " + ", ".join(map(str, RATES))
-    yield f"{'set':18}" + "".join(f"{name:>18}" for name in scorers)
+    yield f"{'set':18}" + "".join(f"{name:>22}" for name in scorers)
     sets: dict[str, Callable[[], list[Asked]]] = {
         name: lambda name=name: [one for row in SETS[name]()[:limit] for one in asked(row)]  # type: ignore[misc]
         for name in FOREIGN
@@ -136,7 +136,7 @@ def kept_table(limit: int) -> Iterator[str]:
         requests = make()
         cells = (answers_kept(scorer, requests) for scorer in scorers.values())
         yield f"{name:18}" + "".join(
-            " / ".join(f"{share:.2f}" for share in cell).rjust(18) for cell in cells
+            " / ".join(f"{share:.2f}" for share in cell).rjust(22) for cell in cells
         )
 
 
