@@ -8,7 +8,12 @@ PROTOC := $(BIN)/python -m grpc_tools.protoc -Iproto
 export TOKENIZERS_PARALLELISM := false
 export OMP_WAIT_POLICY := PASSIVE
 
-.PHONY: demo test test-slow check serve proto bench bench-quality bench-methods bench-speed train format clean
+SETS := .cache/eval/sets
+# Examples of a set at most; 0 takes all of them, and most of a day.
+EVAL_LIMIT ?= 30
+LIMITED = $(if $(filter-out 0,$(EVAL_LIMIT)),--limit $(EVAL_LIMIT))
+
+.PHONY: demo test test-slow check serve proto bench bench-quality bench-methods bench-speed eval train format clean
 
 demo: $(STAMP)
 	$(BIN)/python -m demo
@@ -55,9 +60,19 @@ bench-methods: $(STAMP)
 bench-speed: $(STAMP)
 	$(BIN)/python -m benchmarks.batching
 
+eval: $(STAMP)
+	$(BIN)/python -m benchmarks.heldout $(SETS)
+	$(BIN)/condensery eval $(foreach set,nq20 squad10 hotpotqa 2wiki musique,$(SETS)/$(set).jsonl.gz) \
+		-o .cache/eval/passages --rates .1,.15,.2 --reader extractive --against all $(LIMITED)
+	$(BIN)/condensery eval $(SETS)/qmsum.jsonl.gz $(SETS)/covid_qa.jsonl.gz \
+		-o .cache/eval/long --rates .1 --against lead,random,bm25,cosine $(LIMITED)
+	$(BIN)/condensery eval $(foreach set,xquad_de xquad_es xquad_ru xquad_zh xquad_ar cmrc2018 drcd jaquad,$(SETS)/$(set).jsonl.gz) \
+		-o .cache/eval/languages --rates .2 --against random,bm25 $(LIMITED)
+	$(BIN)/python -m training.calibration --groups 40
+	$(BIN)/python -m benchmarks.exit_classifier
+
 train: $(STAMP)
 	$(BIN)/python -m training.train single
-	$(BIN)/python -m training.train together --start .cache/training/single/checkpoint.safetensors
 	$(BIN)/python -m training.export
 	$(BIN)/python -m training.fusion
 

@@ -28,7 +28,7 @@ def main() -> None:
     """Export the newest checkpoint and say its hash."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--checkpoint", type=Path, default=_FOLDER / "together" / "checkpoint.safetensors"
+        "--checkpoint", type=Path, default=_FOLDER / "single" / "checkpoint.safetensors"
     )
     parser.add_argument("--folder", type=Path, default=WEIGHTS)
     arguments = parser.parse_args()
@@ -50,7 +50,6 @@ def export(checkpoint: Path, folder: Path) -> str:
         "base": "sentence-transformers/all-MiniLM-L6-v2",
         "base_sha256": BASE_SHA256,
         "max_length": recipe["lengths"][0],
-        "max_length_together": recipe["lengths"][1],
         "steps": checkpoints.step_of(checkpoint),
         "fusion": _fusion(folder),
     }
