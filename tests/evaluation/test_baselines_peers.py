@@ -74,7 +74,10 @@ def test_says_what_to_install(
     name: str, module: str, package: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(sys.modules, f"evaluation.baselines.{module}", raising=False)
-    monkeypatch.setitem(sys.modules, package, None)  # so that importing it fails
+    # So that importing it fails, even if another test did so before.
+    known = [one for one in sys.modules if one == package or one.startswith(f"{package}.")]
+    for one in {*known, package}:
+        monkeypatch.setitem(sys.modules, one, None)
 
     with pytest.raises(Unavailable, match=r"condensery-server\[peers\]"):
         baselines([name], COUNTER)
