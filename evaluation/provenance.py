@@ -44,7 +44,8 @@ def of_reader() -> dict[str, Any]:
     """What decides the extractive reader: its code and its weights."""
     from compressors.models.reader import WEIGHTS
 
-    return {"code": digest(_HERE / "readers.py", _MODELS / "reader.py", WEIGHTS)}
+    weights = (WEIGHTS / "model.safetensors", WEIGHTS / "config.json")
+    return {"code": digest(_HERE / "readers.py", _MODELS / "reader.py", *weights)}
 
 
 def of_chain(
