@@ -9,7 +9,7 @@ export TOKENIZERS_PARALLELISM := false
 export OMP_WAIT_POLICY := PASSIVE
 
 SETS := .cache/eval/sets
-# Examples of a set at most; 0 takes all of them, and most of a day.
+# Examples of a set at most; 0 takes all of them.
 EVAL_LIMIT ?= 30
 LIMITED = $(if $(filter-out 0,$(EVAL_LIMIT)),--limit $(EVAL_LIMIT))
 

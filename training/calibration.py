@@ -6,28 +6,20 @@ then tried on.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Final
 
 from compressors.fusion import Fusion, sigmoid
-from compressors.models.embedded import WEIGHTS, EmbeddedModel
 from evaluation.statistics import calibration_error, reliability
-from training.fusion import Judged, fitted, judged
+from training.fusion import Judged, fitted, requested
 
 _FOLDS: Final = 5
 
 
 def main() -> None:
     """Print the expected calibration error, and the table behind it."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=WEIGHTS)
-    parser.add_argument("--groups", type=int, default=150, help="queries of each data set")
-    arguments = parser.parse_args()
-    model = EmbeddedModel.load(arguments.folder)
-    requests = list(judged(model, arguments.groups))
+    _, requests = requested(__doc__)
     chances, support = cross_fitted(requests)
     error = calibration_error(chances, support)
     sys.stdout.write(

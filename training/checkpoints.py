@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from training.model import Heads
+    from training.model import Tuned
 
 
-def save(folder: Path, step: int, model: Heads, optimizer: torch.optim.Optimizer) -> None:
+def save(folder: Path, step: int, model: Tuned, optimizer: torch.optim.Optimizer) -> None:
     """Write the newest state; what was there before stays whole until this is."""
     folder.mkdir(parents=True, exist_ok=True)
     tensors = {f"model.{name}": tensor for name, tensor in model.trained().items()}
@@ -28,7 +28,7 @@ def save(folder: Path, step: int, model: Heads, optimizer: torch.optim.Optimizer
     os.replace(partial, folder / "checkpoint.safetensors")  # noqa: PTH105 - atomic, and said so
 
 
-def resume(folder: Path, model: Heads, optimizer: torch.optim.Optimizer) -> int:
+def resume(folder: Path, model: Tuned, optimizer: torch.optim.Optimizer) -> int:
     """The step to go on from, 0 if nothing was saved; puts the state back."""
     path = folder / "checkpoint.safetensors"
     if not path.exists():

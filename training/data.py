@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evaluation.answers import mentions
 from training.examples import (
     Group,
     LabelledDocument,
     annotated,
     answering,
     document,
-    mentions,
     plain,
 )
 from training.holdout import is_benchmark, is_calibration, normalised

@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass, field
 
 from compressors.segmentation import RuleSegmenter
-from training.holdout import normalised
 
 _SEGMENTER = RuleSegmenter()
 _PTB = (
@@ -84,12 +83,6 @@ def plain(text: str) -> str:
     for pattern, replacement in _PTB:
         text = pattern.sub(replacement, text)
     return text
-
-
-def mentions(text: str, answers: tuple[str, ...]) -> bool:
-    """Whether one of the answers occurs in the text as whole words, ignoring punctuation."""
-    words = f" {normalised(text)} "
-    return any(f" {normalised(answer)} " in words for answer in answers if normalised(answer))
 
 
 def _halves(start: int, end: int, from_: int, to: int) -> bool:

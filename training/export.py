@@ -10,10 +10,12 @@ import argparse
 import hashlib
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from safetensors.torch import save_file
+from torch import Tensor
 
 from compressors.fusion import Fusion
 from compressors.models.embedded import WEIGHTS
@@ -38,22 +40,32 @@ def main() -> None:
 
 def export(checkpoint: Path, folder: Path) -> str:
     """Write ``model.safetensors`` and ``config.json``; gives the sha256 of the former."""
-    folder.mkdir(parents=True, exist_ok=True)
     recipe = json.loads((checkpoint.parent / "recipe.json").read_text())
+    weights = checkpoints.weights(checkpoint)
+    return write(
+        folder,
+        # The product does not read the head for passages, see docs/quality.md.
+        {name: one for name, one in weights.items() if not name.startswith("passage.")},
+        version=VERSION,
+        max_length=recipe["lengths"][0],
+        steps=checkpoints.step_of(checkpoint),
+        fusion=_fusion(folder),
+    )
+
+
+def write(folder: Path, weights: Mapping[str, Tensor], *, version: str, **config: Any) -> str:  # noqa: ANN401 - what each model adds
+    """The two files of a model over the base's embeddings; gives the weights' sha256."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.safetensors"
-    tensors = {name: tensor.half() for name, tensor in checkpoints.weights(checkpoint).items()}
-    save_file(tensors, path)
+    save_file({name: tensor.half() for name, tensor in weights.items()}, path)
     found = hashlib.sha256(path.read_bytes()).hexdigest()
-    config = {
-        "version": VERSION,
+    known = {
+        "version": version,
         "sha256": found,
         "base": "sentence-transformers/all-MiniLM-L6-v2",
         "base_sha256": BASE_SHA256,
-        "max_length": recipe["lengths"][0],
-        "steps": checkpoints.step_of(checkpoint),
-        "fusion": _fusion(folder),
     }
-    (folder / "config.json").write_text(json.dumps(config, indent=1) + "\n")
+    (folder / "config.json").write_text(json.dumps({**known, **config}, indent=1) + "\n")
     return found
 
 

@@ -39,17 +39,22 @@ class Judged:
 
 def main() -> None:
     """Fit and write."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--folder", type=Path, default=WEIGHTS)
-    parser.add_argument("--groups", type=int, default=150, help="queries of each data set")
-    arguments = parser.parse_args()
-    model = EmbeddedModel.load(arguments.folder)
-    fusion = fitted(list(judged(model, arguments.groups)))
-    path = arguments.folder / "config.json"
+    folder, requests = requested(__doc__)
+    fusion = fitted(requests)
+    path = folder / "config.json"
     config = json.loads(path.read_text())
     config["fusion"] = fusion
     path.write_text(json.dumps(config, indent=1) + "\n")
     sys.stdout.write(json.dumps(fusion, indent=1) + "\n")
+
+
+def requested(description: str | None) -> tuple[Path, list[Judged]]:
+    """The folder of the model that the command line names, and what it says of the split."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--folder", type=Path, default=WEIGHTS)
+    parser.add_argument("--groups", type=int, default=150, help="queries of each data set")
+    arguments = parser.parse_args()
+    return arguments.folder, list(judged(EmbeddedModel.load(arguments.folder), arguments.groups))
 
 
 def judged(model: EmbeddedModel, most: int) -> Iterator[Judged]:

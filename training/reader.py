@@ -16,10 +16,9 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -27,7 +26,9 @@ from compressors.models import embedded, reader
 from training import checkpoints
 from training.batches import Padded, padded, tokenizer
 from training.data import corpus
-from training.model import BASE_SHA256, Heads, base_folder
+from training.export import write
+from training.model import Tuned, base_encoder, base_folder
+from training.optimizing import move, optimizer_of, set_rates
 from training.reader_data import END, START, Questions, ReaderRecipe
 
 if TYPE_CHECKING:
@@ -43,21 +44,18 @@ _MICRO_BATCH_TOKENS: Final = 2048
 _LOG = logging.getLogger(__name__)
 
 
-class SpanModel(nn.Module):
+class SpanModel(Tuned):
     """Two logits per token: whether an answer begins, and whether it ends, there."""
 
     def __init__(self, encoder: BertModel) -> None:
-        super().__init__()
-        self.encoder = encoder
+        super().__init__(encoder)
         self.span = nn.Linear(encoder.config.hidden_size, 2)
 
     @classmethod
     def from_relevance(cls, weights: dict[str, Tensor]) -> SpanModel:
         """The encoder of the relevance model over the base's embeddings, which stay as they are."""
-        # ``Heads`` has frozen the embeddings.
-        model = cls(Heads.from_base().encoder)
-        layers = {name: one for name, one in weights.items() if name.startswith("encoder.")}
-        model.restore({**model.trained(), **layers})
+        model = cls(base_encoder())
+        model.start_from({k: one for k, one in weights.items() if k.startswith("encoder.")})
         return model
 
     def forward(self, ids: Tensor, types: Tensor, mask: Tensor) -> Tensor:
@@ -67,24 +65,6 @@ class SpanModel(nn.Module):
             output = self.encoder(input_ids=ids, token_type_ids=types, attention_mask=mask)
         logits: Tensor = self.span(output.last_hidden_state.float())
         return logits
-
-    def trained(self) -> dict[str, Tensor]:
-        """What training changes, under the names of the base model and of the head."""
-        state = {
-            name.removeprefix("encoder."): tensor
-            for name, tensor in self.state_dict().items()
-            if ".embeddings." not in name
-        }
-        return {name: tensor.detach().contiguous() for name, tensor in state.items()}
-
-    def restore(self, weights: dict[str, Tensor]) -> None:
-        """Put back what ``trained`` gave."""
-        own = self.trained()
-        if own.keys() != weights.keys():
-            raise ValueError(f"not the trained weights: {own.keys() ^ weights.keys()}")
-        with torch.no_grad():
-            for name, tensor in weights.items():
-                own[name].copy_(tensor)
 
 
 def span_loss(logits: Tensor, units: Tensor) -> Tensor:
@@ -123,8 +103,8 @@ def train(recipe: ReaderRecipe, folder: Path, start: Path) -> None:
     origin = {"start_sha256": hashlib.sha256(start.read_bytes()).hexdigest()}
     (folder / "recipe.json").write_text(json.dumps({**asdict(recipe), **origin}, indent=1))
     model = SpanModel.from_relevance(checkpoints.weights(start))
-    optimizer = _optimizer(model, recipe)
-    first = checkpoints.resume(folder, cast("Heads", model), optimizer)
+    optimizer = optimizer_of(model, recipe)
+    first = checkpoints.resume(folder, model, optimizer)
     questions = Questions(recipe, corpus().train, tokenizer(base_folder()))
     _LOG.info("questions: %s", questions.sizes)
     started = time.monotonic()
@@ -141,28 +121,21 @@ def train(recipe: ReaderRecipe, folder: Path, start: Path) -> None:
                 log.write(json.dumps({**said, "rows": rows, "tokens": tokens}) + "\n")
             losses.clear()
         if (step + 1) % 100 == 0 or step + 1 == recipe.steps:
-            checkpoints.save(folder, step + 1, cast("Heads", model), optimizer)
+            checkpoints.save(folder, step + 1, model, optimizer)
 
 
 def export(folder: Path, to: Path) -> str:
     """Write ``model.safetensors`` as float16 and ``config.json``; gives the former's sha256."""
-    to.mkdir(parents=True, exist_ok=True)
     checkpoint = folder / "checkpoint.safetensors"
     recipe = json.loads((folder / "recipe.json").read_text())
-    path = to / "model.safetensors"
-    save_file({name: one.half() for name, one in checkpoints.weights(checkpoint).items()}, path)
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    config = {
-        "version": VERSION,
-        "sha256": found,
-        "base": "sentence-transformers/all-MiniLM-L6-v2",
-        "base_sha256": BASE_SHA256,
-        "start_sha256": recipe["start_sha256"],
-        "max_length": recipe["length"],
-        "steps": checkpoints.step_of(checkpoint),
-    }
-    (to / "config.json").write_text(json.dumps(config, indent=1) + "\n")
-    return found
+    return write(
+        to,
+        checkpoints.weights(checkpoint),
+        version=VERSION,
+        start_sha256=recipe["start_sha256"],
+        max_length=recipe["length"],
+        steps=checkpoints.step_of(checkpoint),
+    )
 
 
 def _step(
@@ -172,36 +145,19 @@ def _step(
     step: int,
     rows: Sequence[Row],
 ) -> float:
-    rate = min(1.0, (step + 1) / recipe.warmup) * (1 - step / recipe.steps)
-    for part in optimizer.param_groups:
-        part["lr"] = part["initial_lr"] * rate
+    set_rates(optimizer, recipe, step)
     optimizer.zero_grad(set_to_none=True)
     total = 0.0
     for batch in padded(rows, _MICRO_BATCH_TOKENS):
         loss = _loss(model, batch) / len(rows)
         torch.autograd.backward(loss)
         total += loss.item()
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
+    move(model, optimizer)
     return total
 
 
 def _loss(model: SpanModel, batch: Padded) -> Tensor:
     return span_loss(model(batch.ids, batch.types, batch.mask), batch.units).sum()
-
-
-def _optimizer(model: SpanModel, recipe: ReaderRecipe) -> torch.optim.Optimizer:
-    own = [one for one in model.encoder.parameters() if one.requires_grad]
-    matrices = [one for one in own if one.dim() > 1]
-    vectors = [one for one in own if one.dim() == 1]
-    heads = list(model.span.parameters())
-    decay = recipe.weight_decay
-    parts = [
-        {"params": matrices, "initial_lr": recipe.encoder_rate, "weight_decay": decay},
-        {"params": vectors, "initial_lr": recipe.encoder_rate, "weight_decay": 0.0},
-        {"params": heads, "initial_lr": recipe.head_rate, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(parts, lr=recipe.encoder_rate)
 
 
 if __name__ == "__main__":

@@ -23,7 +23,8 @@ from training import checkpoints
 from training.batches import keeping, ranking, tokenizer
 from training.data import corpus
 from training.losses import keep_loss, relevance_loss
-from training.model import HEADS, Heads, base_folder
+from training.model import Heads, base_folder
+from training.optimizing import move, optimizer_of, set_rates
 from training.plan import Plan
 from training.recipe import STAGES, Recipe
 
@@ -59,7 +60,7 @@ def train(recipe: Recipe, folder: Path, start: Path | None = None) -> None:
     if start is not None:
         model.start_from(checkpoints.weights(start))
     tokens = tokenizer(base_folder())
-    optimizer = _optimizer(model, recipe)
+    optimizer = optimizer_of(model, recipe)
     first = checkpoints.resume(folder, model, optimizer)
     plan = Plan(recipe, examples)
     for step in range(first):
@@ -83,9 +84,7 @@ def _step(
     model: Heads, optimizer: torch.optim.Optimizer, plan: Plan, tokens: Tokenizer, step: int
 ) -> dict[str, float]:
     recipe = plan.recipe
-    rate = min(1.0, (step + 1) / recipe.warmup) * (1 - step / recipe.steps)
-    for part in optimizer.param_groups:
-        part["lr"] = part["initial_lr"] * rate
+    set_rates(optimizer, recipe, step)
     batch = ranking(plan.draw(step), tokens, recipe.lengths)
     found = relevance_loss(model, batch, recipe.positive_weight)
     loss = found.token + recipe.listwise_weight * found.listwise
@@ -99,27 +98,8 @@ def _step(
         values["keep"] = keep.item()
     optimizer.zero_grad(set_to_none=True)
     torch.autograd.backward(loss)
-    torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-    optimizer.step()
+    move(model, optimizer)
     return values
-
-
-def _optimizer(model: Heads, recipe: Recipe) -> torch.optim.Optimizer:
-    heads: list[torch.nn.Parameter] = []
-    matrices: list[torch.nn.Parameter] = []
-    vectors: list[torch.nn.Parameter] = []
-    for name, parameter in model.named_parameters():
-        if name.split(".")[0] in HEADS:
-            heads.append(parameter)
-        elif parameter.requires_grad:
-            (matrices if parameter.dim() > 1 else vectors).append(parameter)
-    decay = recipe.weight_decay
-    parts = [
-        {"params": matrices, "initial_lr": recipe.encoder_rate, "weight_decay": decay},
-        {"params": vectors, "initial_lr": recipe.encoder_rate, "weight_decay": 0.0},
-        {"params": heads, "initial_lr": recipe.head_rate, "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(parts, lr=recipe.encoder_rate)
 
 
 if __name__ == "__main__":

@@ -5,13 +5,11 @@ Made by ``training/``; see the model card beside the weights.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from compressors.errors import Unavailable
 from compressors.fusion import Fusion
 from compressors.models import minilm
 from compressors.models.minilm import CLS, SEP
@@ -72,12 +70,8 @@ class EmbeddedModel:
     ) -> EmbeddedModel:
         """Embeddings from the base model, the rest from ``folder``. Raises ``Unavailable``."""
         import torch
-        from safetensors.torch import load_file
 
-        config = json.loads((folder / "config.json").read_text())
-        if config["base_sha256"] != minilm.SHA256:
-            raise Unavailable(f"{folder} was made for another base model")
-        tuned = {k: v.float() for k, v in load_file(folder / "model.safetensors").items()}
+        config, tuned = minilm.tuned(folder)
         model = minilm.bert({**minilm.weights(), **tuned}, device=device, dtype=dtype)
         heads = torch.cat([tuned["relevance.weight"], tuned["keep.weight"]]).to(device)
         bias = torch.cat([tuned["relevance.bias"], tuned["keep.bias"]]).to(device)

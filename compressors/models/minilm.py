@@ -55,6 +55,22 @@ def weights() -> dict[str, Tensor]:
     return dict(load(data))
 
 
+def tuned(folder: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The configuration and the weights, as float32, of a model made from the base.
+
+    Raises ``Unavailable`` if it was made from another, or is not what its configuration says.
+    """
+    from safetensors.torch import load
+
+    config = json.loads((folder / "config.json").read_text())
+    if config["base_sha256"] != SHA256:
+        raise Unavailable(f"{folder} was made for another base model")
+    data = (folder / "model.safetensors").read_bytes()
+    if (found := hashlib.sha256(data).hexdigest()) != config["sha256"]:
+        raise Unavailable(f"the weights in {folder} have sha256 {found}, not the known one")
+    return config, {name: tensor.float() for name, tensor in load(data).items()}
+
+
 def bert(tensors: dict[str, Tensor], *, device: str, dtype: str) -> BertModel:
     """The encoder with these weights, on a device, without the pooler that nothing here uses."""
     import torch

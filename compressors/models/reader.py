@@ -6,14 +6,11 @@ see the model card beside the weights.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from compressors.errors import Unavailable
 from compressors.models import minilm
 from compressors.models.batches import SmallBatches
 from compressors.models.embedded import TwoHeads
@@ -69,15 +66,7 @@ class ExtractiveReader:
         wrap: Callable[[Forward], Forward] = SmallBatches,
     ) -> ExtractiveReader:
         """Embeddings from the base model, the rest from ``folder``. Raises ``Unavailable``."""
-        from safetensors.torch import load
-
-        config = json.loads((folder / "config.json").read_text())
-        if config["base_sha256"] != minilm.SHA256:
-            raise Unavailable(f"{folder} was made for another base model")
-        data = (folder / "model.safetensors").read_bytes()
-        if (found := hashlib.sha256(data).hexdigest()) != config["sha256"]:
-            raise Unavailable(f"the weights in {folder} have sha256 {found}, not the known one")
-        tuned = {name: tensor.float() for name, tensor in load(data).items()}
+        config, tuned = minilm.tuned(folder)
         model = minilm.bert({**minilm.weights(), **tuned}, device=device, dtype=dtype)
         head, bias = tuned["span.weight"].to(device), tuned["span.bias"].to(device)
         forward = wrap(TwoHeads(model, head, bias, device))

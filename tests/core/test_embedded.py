@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,6 +127,15 @@ def test_refuses_weights_made_for_another_base(
         EmbeddedModel.load()
     with pytest.raises(Unavailable, match="sha256"):
         minilm.weights()
+
+
+def test_refuses_weights_that_are_not_what_their_configuration_says(tmp_path: Path) -> None:
+    config = json.loads((WEIGHTS / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"sha256": "0" * 64}))
+    shutil.copy(WEIGHTS / "model.safetensors", tmp_path)
+
+    with pytest.raises(Unavailable, match="not the known one"):
+        EmbeddedModel.load(tmp_path)
 
 
 def test_the_model_card_names_the_hash_of_the_weights() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,13 +15,13 @@ from compressors.models import embedded, reader  # noqa: E402
 from training import checkpoints  # noqa: E402
 from training.batches import tokenizer  # noqa: E402
 from training.model import base_folder  # noqa: E402
-from training.reader import SpanModel, _optimizer, _step, export, span_loss  # noqa: E402
+from training.optimizing import optimizer_of  # noqa: E402
+from training.reader import SpanModel, _step, export, span_loss  # noqa: E402
 from training.reader_data import Context, ReaderRecipe, row  # noqa: E402
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from training.model import Heads
 
 START = embedded.WEIGHTS / "model.safetensors"
 TEXT = "The mill at Bryn lost its sails in 1874. A museum has been in it since 1980."
@@ -66,10 +66,10 @@ def test_what_was_learnt_is_saved_exported_and_read(model: SpanModel, tmp_path: 
     at = TEXT.index("1874")
     one = row("when", [Context("Mill", TEXT, ((at, at + 4),))], tokenizer(base_folder()), 384)
     assert one is not None
-    optimizer = _optimizer(model, recipe)
+    optimizer = optimizer_of(model, recipe)
 
     losses = [_step(model, optimizer, recipe, step, [one]) for step in range(25)]
-    checkpoints.save(tmp_path, 25, cast("Heads", model), optimizer)
+    checkpoints.save(tmp_path, 25, model, optimizer)
     (tmp_path / "recipe.json").write_text(json.dumps({"start_sha256": "s", "length": 384}))
     sha256 = export(tmp_path, tmp_path / "out")
     (found,) = reader.ExtractiveReader.load(tmp_path / "out").read([("when", [("Mill", TEXT)])])
@@ -85,13 +85,13 @@ def test_what_was_learnt_is_saved_exported_and_read(model: SpanModel, tmp_path: 
 def test_goes_on_from_where_it_was(model: SpanModel, tmp_path: Path) -> None:
     recipe = ReaderRecipe(steps=10, warmup=1)
     rows = [row("when", [Context("", TEXT, ((0, 3),))], tokenizer(base_folder()), 384)]
-    optimizer = _optimizer(model, recipe)
+    optimizer = optimizer_of(model, recipe)
     _step(model, optimizer, recipe, 0, [one for one in rows if one])
-    checkpoints.save(tmp_path, 1, cast("Heads", model), optimizer)
+    checkpoints.save(tmp_path, 1, model, optimizer)
 
     other = SpanModel.from_relevance(checkpoints.weights(START))
-    again = _optimizer(other, recipe)
-    first = checkpoints.resume(tmp_path, cast("Heads", other), again)
+    again = optimizer_of(other, recipe)
+    first = checkpoints.resume(tmp_path, other, again)
 
     assert first == 1
     here, there = (
