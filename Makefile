@@ -73,6 +73,7 @@ eval: $(STAMP)
 
 train: $(STAMP)
 	$(BIN)/python -m training.train single
+	$(BIN)/python -m training.train together --start .cache/training/single/checkpoint.safetensors
 	$(BIN)/python -m training.export
 	$(BIN)/python -m training.fusion
 

@@ -1,7 +1,9 @@
 """Write the trained weights as the product reads them: ``python -m training.export``.
 
-The encoder's layers and both heads go into ``model.safetensors`` as float16; the embeddings are
-those of the base model. How the scores are joined is up to ``training.fusion``, afterwards.
+The encoder's layers and both heads go into ``model.safetensors`` as float16, each the mean of what
+the stages ended with; the embeddings are those of the base model. The mean of weights that go on
+from one another keeps what each is good at (Wortsman et al., 2203.05482). How the scores are joined
+is up to ``training.fusion``, afterwards.
 """
 
 from __future__ import annotations
@@ -10,10 +12,11 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -21,34 +24,40 @@ from compressors.fusion import Fusion
 from compressors.models.embedded import WEIGHTS
 from training import checkpoints
 from training.model import BASE_SHA256
+from training.recipe import STAGES
 
 VERSION: Final = "1.1.0"
 _FOLDER = Path(__file__).resolve().parents[1] / ".cache" / "training"
 
 
 def main() -> None:
-    """Export the newest checkpoint and say its hash."""
+    """Export the mean of the checkpoints and say its hash."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--checkpoint", type=Path, default=_FOLDER / "single" / "checkpoint.safetensors"
+        "--checkpoints",
+        type=Path,
+        nargs="+",
+        default=[_FOLDER / stage / "checkpoint.safetensors" for stage in STAGES],
+        help="without: the last one of every stage",
     )
     parser.add_argument("--folder", type=Path, default=WEIGHTS)
     arguments = parser.parse_args()
-    found = export(arguments.checkpoint, arguments.folder)
+    found = export(arguments.checkpoints, arguments.folder)
     sys.stdout.write(f"{arguments.folder / 'model.safetensors'} sha256 {found}\n")
 
 
-def export(checkpoint: Path, folder: Path) -> str:
+def export(files: Sequence[Path], folder: Path) -> str:
     """Write ``model.safetensors`` and ``config.json``; gives the sha256 of the former."""
-    recipe = json.loads((checkpoint.parent / "recipe.json").read_text())
-    weights = checkpoints.weights(checkpoint)
+    recipe = json.loads((files[0].parent / "recipe.json").read_text())
+    found = [checkpoints.weights(file) for file in files]
+    # The product does not read the head for passages, see docs/quality.md.
+    names = [name for name in found[0] if not name.startswith("passage.")]
     return write(
         folder,
-        # The product does not read the head for passages, see docs/quality.md.
-        {name: one for name, one in weights.items() if not name.startswith("passage.")},
+        {name: torch.stack([one[name] for one in found]).mean(0) for name in names},
         version=VERSION,
         max_length=recipe["lengths"][0],
-        steps=checkpoints.step_of(checkpoint),
+        steps=[checkpoints.step_of(file) for file in files],
         fusion=_fusion(folder),
     )
 

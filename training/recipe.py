@@ -57,7 +57,7 @@ _SEVERAL: Final = ("hotpotqa", "partial", "2wikimultihopqa", "musique")
 
 STAGES: Final = {
     "single": Recipe(),
-    # A trial that is not shipped: goes on from where the first stage ends, see docs/quality.md.
+    # Goes on from where the first stage ends; what ships is the mean of both, see docs/quality.md.
     "together": Recipe(
         seed=14,
         steps=560,
