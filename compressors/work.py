@@ -15,13 +15,24 @@ from compressors.values import Seconds
 class Work:
     """Deadline, cancellation and clock of one request; safe to use from several threads.
 
-    ``deadline`` is a point of ``time.monotonic``; ``None`` means no limit. The one mutable thing
+    ``deadline`` is a point of ``clock``; ``None`` means no limit. ``tenant`` says who pays for it,
+    "" where nobody told; ``bulk`` that nobody waits at a screen for it. The one mutable thing
     that follows a request, so that scorers and values need not carry it: the code that serves a
     request runs inside ``with work.active():`` and whoever needs it asks ``current()``.
     """
 
-    def __init__(self, deadline: float | None = None) -> None:
+    def __init__(
+        self,
+        deadline: float | None = None,
+        *,
+        tenant: str = "",
+        bulk: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.deadline = deadline
+        self.tenant = tenant
+        self.bulk = bulk
+        self._clock = clock
         self._cancelled = threading.Event()
         self._lock = threading.Lock()
         self._queued = self._tokenizing = self._computing = 0.0
@@ -35,12 +46,12 @@ class Work:
 
     @property
     def expired(self) -> bool:
-        return self.deadline is not None and time.monotonic() >= self.deadline
+        return self.deadline is not None and self._clock() >= self.deadline
 
     @property
     def remaining(self) -> float | None:
         """Seconds that are left, never below 0; ``None`` without a deadline."""
-        return None if self.deadline is None else max(0.0, self.deadline - time.monotonic())
+        return None if self.deadline is None else max(0.0, self.deadline - self._clock())
 
     def check(self) -> None:
         """Raise ``Cancelled`` or ``DeadlineExceeded`` if there is no use in going on."""
