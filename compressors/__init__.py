@@ -10,6 +10,7 @@ from compressors.errors import (
     ModelFailure,
     NotFound,
     Overloaded,
+    QuotaExceeded,
     Unavailable,
 )
 from compressors.exit import Exit
@@ -64,6 +65,7 @@ __all__ = [
     "Overloaded",
     "Passage",
     "Pieces",
+    "QuotaExceeded",
     "Seconds",
     "Segmenter",
     "SentenceScorer",

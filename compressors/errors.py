@@ -5,6 +5,7 @@ CompressionError
 ├── NotFound           the request names something that this server does not have
 ├── Unavailable        not ready, draining, or lacking what is asked; try elsewhere or later
 ├── Overloaded         too much work is waiting; try again after the delay that it names
+│   └── QuotaExceeded  the tenant has used up what it may compute; likewise
 ├── DeadlineExceeded   the time that the request had is over
 ├── Cancelled          nobody waits for the result any more
 └── ModelFailure       a model broke; trying again may help
@@ -45,6 +46,15 @@ class Overloaded(CompressionError):
     def __init__(self, problem: str, *, retry_after: float) -> None:
         super().__init__(problem)
         self.retry_after = retry_after
+
+
+class QuotaExceeded(Overloaded):
+    """A tenant asked for more than it may compute: ``limit`` tokens a minute."""
+
+    def __init__(self, problem: str, *, tenant: str, limit: int, retry_after: float) -> None:
+        super().__init__(problem, retry_after=retry_after)
+        self.tenant = tenant
+        self.limit = limit
 
 
 class DeadlineExceeded(CompressionError):
