@@ -13,10 +13,10 @@ from typing import Any, Self
 
 from compressors.engine.calls import Call
 from compressors.engine.device import Device
+from compressors.engine.failures import DeviceLost, unavailable
 from compressors.engine.scheduler import Scheduler
 from compressors.engine.settings import EngineSettings
 from compressors.engine.stats import BatchReport, EngineStats
-from compressors.errors import Unavailable
 from compressors.protocols import Encoded, Forward
 from compressors.work import current
 
@@ -29,8 +29,9 @@ class Engine:
     """Runs the models of one device, in batches made of the rows of everybody who calls them.
 
     Works inside its ``with`` block, once. ``observe`` gets a report of each batch, on the device
-    thread. ``on_death`` gets the error if that thread dies; nothing can be computed after that,
-    and the process should end.
+    thread. A device whose thread dies, or that finishes nothing for ``stall_seconds`` while
+    somebody waits, is lost: everybody who waits gets ``Unavailable`` at once, and so does whoever
+    comes; the process should end then. A batch must not take so long.
     """
 
     def __init__(
@@ -38,12 +39,16 @@ class Engine:
         settings: EngineSettings | None = None,
         *,
         observe: Callable[[BatchReport], None] = _ignore,
-        on_death: Callable[[BaseException], None] = _ignore,
+        stall_seconds: float = 300.0,
     ) -> None:
-        self._scheduler = Scheduler(settings or EngineSettings())
+        settings = settings or EngineSettings()
+        self._max_queued_tokens = settings.max_queued_tokens
+        self._scheduler = Scheduler(settings)
         self._forwards: dict[str, Forward] = {}
         self._unavailable: Counter[str] = Counter()
-        self._device = Device(self._scheduler, self._forwards, observe=observe, on_death=on_death)
+        self._device = Device(
+            self._scheduler, self._forwards, observe=observe, stall_seconds=stall_seconds
+        )
 
     def __enter__(self) -> Self:
         self._device.start()
@@ -56,6 +61,13 @@ class Engine:
         traceback: TracebackType | None,
     ) -> None:
         self._device.stop()
+
+    def on_death(self, hook: Callable[[DeviceLost], None]) -> None:
+        """Call ``hook`` once, from any thread, if the device is lost; at once if it is already.
+
+        It must not take long: those who wait hear of it only then.
+        """
+        self._device.on_death(hook)
 
     def wrap(self, forward: Forward, *, name: str, batch_tokens: int | None = None) -> Forward:
         """The same model, run by this engine; to be called from any thread.
@@ -103,17 +115,17 @@ class Engine:
     def oldest_seconds(self) -> float:
         """The age of the oldest row that has no result yet, waiting or running; 0 if none."""
         with self._device.lock:
-            return self._oldest_seconds(time.monotonic())
+            return self._device.oldest_seconds(time.monotonic())
 
     @property
     def stalled_seconds(self) -> float:
         """For how long the device has finished nothing while somebody waits.
 
-        This is for a watchdog: rows may grow old in a fair queue, but a device that works is
-        never stalled for longer than a batch takes.
+        Rows may grow old in a fair queue, but a device that works is never stalled for longer than
+        a batch takes.
         """
         with self._device.lock:
-            return self._stalled_seconds(time.monotonic())
+            return self._device.stalled_seconds(time.monotonic())
 
     def stats(self) -> EngineStats:
         """Everything that can be counted, at this moment."""
@@ -123,8 +135,10 @@ class Engine:
                 alive=self._device.alive,
                 models=self._scheduler.stats(),
                 claimed_tokens=self._scheduler.ledger.claimed,
-                oldest_seconds=self._oldest_seconds(now),
-                stalled_seconds=self._stalled_seconds(now),
+                max_queued_tokens=self._max_queued_tokens,
+                oldest_seconds=self._device.oldest_seconds(now),
+                stalled_seconds=self._device.stalled_seconds(now),
+                out_of_memory=self._device.out_of_memory,
                 dropped=dict(self._scheduler.dropped),
                 rejected=dict(self._scheduler.ledger.rejected + self._unavailable),
             )
@@ -162,13 +176,7 @@ class Engine:
     def _check_alive(self) -> None:
         if not self._device.alive:
             self._unavailable["unavailable"] += 1
-            raise Unavailable("the engine does not run")
-
-    def _oldest_seconds(self, now: float) -> float:
-        return max((now - item.call.since for item in self._scheduler.items()), default=0.0)
-
-    def _stalled_seconds(self, now: float) -> float:
-        return min(self._oldest_seconds(now), now - self._device.progress)
+            raise unavailable(self._device.lost)
 
 
 @dataclass(frozen=True, slots=True)

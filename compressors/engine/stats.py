@@ -48,8 +48,12 @@ class EngineStats:
     models: tuple[ModelStats, ...]
     claimed_tokens: int
     """Reserved or on their way, not yet computed."""
+    max_queued_tokens: int
+    """What may be claimed before requests are refused."""
     oldest_seconds: float
     stalled_seconds: float
+    out_of_memory: int
+    """Batches that did not fit into memory; each was run again in halves."""
     dropped: Mapping[str, int]
     """Items that never reached the device, by reason: cancelled, deadline, failed, unavailable."""
     rejected: Mapping[str, int]
