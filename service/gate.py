@@ -49,8 +49,9 @@ class Gate:
             self._pipeline, self.phase = pipeline, Phase.SERVING
 
     def close(self, phase: Phase) -> None:
-        """Let nobody in any more. Those inside stay."""
-        self.phase = phase
+        """Let nobody in any more. Those inside stay. What is dead stays dead."""
+        if self.phase is not Phase.DEAD:
+            self.phase = phase
 
     def pipeline(self) -> Pipeline:
         """What answers. Raises ``Unavailable`` as long as there is none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import grpc
@@ -19,6 +20,8 @@ class Health:
 
     def __init__(self) -> None:
         self._servicer = grpc_health.HealthServicer()
+        # Telling those who watch takes a moment, and the last word must be the one that stays.
+        self._lock = asyncio.Lock()
 
     async def begin(self) -> None:
         """Say that the process lives and does not serve yet; before the first call."""
@@ -26,14 +29,18 @@ class Health:
         await self.alive(serving=True)
 
     async def ready(self, *, serving: bool) -> None:
-        for name in _READINESS:
-            await self._servicer.set(name, _status(serving=serving))
+        await self._set(_READINESS, serving=serving)
 
     async def alive(self, *, serving: bool) -> None:
-        await self._servicer.set(LIVENESS, _status(serving=serving))
+        await self._set((LIVENESS,), serving=serving)
 
     def add_to(self, server: grpc.aio.Server) -> None:
         health_pb2_grpc.add_HealthServicer_to_server(self._servicer, server)
+
+    async def _set(self, names: tuple[str, ...], *, serving: bool) -> None:
+        async with self._lock:
+            for name in names:
+                await self._servicer.set(name, _status(serving=serving))
 
 
 def _status(*, serving: bool) -> int:

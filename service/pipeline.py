@@ -55,19 +55,18 @@ class Pipeline:
         settings: Settings,
         *,
         observe: Callable[[BatchReport], None] = _ignore,
-        on_death: Callable[[BaseException], None] = _ignore,
     ) -> Iterator[Self]:
         """Load the models and warm them. ``limit_threads`` must have been called before.
 
-        ``observe`` and ``on_death`` are those of the ``Engine``. Raises ``ValueError`` or
-        ``CompressionError`` if something that the settings name cannot be had.
+        ``observe`` is that of the ``Engine``. Raises ``ValueError`` or ``CompressionError`` if
+        something that the settings name cannot be had.
         """
         # Only those who load models should pay for what they need.
         from service.models import load_catalogue, placement_of, sized
 
         placement = placement_of(settings)
         sizes = sized(settings, placement)
-        with Engine(sizes, observe=observe, on_death=on_death) as engine:
+        with Engine(sizes, observe=observe, stall_seconds=settings.stall_seconds) as engine:
             catalogue = load_catalogue(settings, placement, engine)
             # On a CPU a large batch fits as well as a small one.
             warm_up(catalogue, tokens=sizes.batch_tokens if placement.device != "cpu" else None)

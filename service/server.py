@@ -6,18 +6,21 @@ import asyncio
 import logging
 import os
 import signal
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import (
     AbstractContextManager,
     AsyncExitStack,
     ExitStack,
     asynccontextmanager,
+    contextmanager,
     suppress,
 )
 from dataclasses import asdict, dataclass
 from typing import Final, NoReturn
 
-from compressors.engine import EngineStats
+from compressors.engine import DeviceLost, EngineStats
+from compressors.errors import Unavailable
 from service.auth import Authenticated, Tokens
 from service.calls import Around
 from service.gate import Gate, Phase
@@ -42,9 +45,8 @@ _LAST_WORDS = 1.0
 # For telling clients of the end. More would only be waited out, wherever somebody watches health.
 _FAREWELL = 0.2
 _QUIET, _QUIET_AT_MOST = 0.05, 1.0
-_WATCH_EVERY = 1.0
-# A device that finishes nothing for so long, while somebody waits, will not any more.
-_STALLED = 300.0
+# After the drain; for a loop that hangs with the device, and so hears of nothing.
+_LATEST_END = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,9 @@ class Server:
         self._settings = settings
         self._gate = gate
         self._health = health
+        self._dying: asyncio.Task[None] | None = None
         self.died = asyncio.Event()
-        """Set when the engine is dead. Nothing is served any more then."""
+        """Set when the engine is dead, and those inside have heard of it."""
 
     @property
     def target(self) -> str:
@@ -77,10 +80,14 @@ class Server:
         """Calls that were let in and are not over."""
         return self._gate.inside
 
+    @property
+    def dead(self) -> bool:
+        """Whether the engine is dead. Nothing is served any more then."""
+        return self._gate.phase is Phase.DEAD
+
     async def drain(self) -> None:
         """Refuse what comes, and wait for what is inside, for as long as the settings say."""
-        if self._gate.phase is not Phase.DEAD:
-            self._gate.close(Phase.DRAINING)
+        self._gate.close(Phase.DRAINING)
         await self._health.ready(serving=False)
         _LOG.info("draining", extra={"inside": self._gate.inside})
         await self._emptied(self._settings.drain_seconds)
@@ -91,30 +98,29 @@ class Server:
                 await self._gate.quieted(_QUIET)
 
     async def open(self, pipeline: Pipeline) -> None:
-        """Let calls in."""
+        """Let calls in, until the engine that answers them dies."""
+        loop = asyncio.get_running_loop()
+
+        def died(_: DeviceLost) -> None:
+            loop.call_soon_threadsafe(self._doom)
+
+        pipeline.engine.on_death(died)
         self._gate.open(pipeline)
         if self._gate.phase is Phase.SERVING:
             await self._health.ready(serving=True)
             _LOG.info("serving", extra=asdict(self.ports))
 
-    async def die(self) -> None:
-        """Say that there is no hope, and let those inside hear of it."""
-        if self._gate.phase is Phase.DEAD:
-            return
+    def _doom(self) -> None:
         self._gate.close(Phase.DEAD)
+        self._dying = asyncio.ensure_future(self._die())
+
+    async def _die(self) -> None:
+        """Say that there is no hope, and let those inside hear of it."""
         await self._health.ready(serving=False)
         await self._health.alive(serving=False)
         _LOG.error("the engine is dead", extra={"inside": self._gate.inside})
         await self._emptied(_LAST_WORDS)
         self.died.set()
-
-    async def watch(self, pipeline: Pipeline) -> None:
-        """Look after the engine until it dies."""
-        engine = pipeline.engine
-        # Asked again and again, as a thread that hangs tells nobody.
-        while engine.alive and engine.stalled_seconds < _STALLED:  # noqa: ASYNC110
-            await asyncio.sleep(_WATCH_EVERY)
-        await self.die()
 
     async def _emptied(self, seconds: float) -> None:
         try:
@@ -172,15 +178,21 @@ def _arounds(settings: Settings, metrics: Metrics, gate: Gate) -> list[Around]:
 
 
 def _stats(gate: Gate) -> EngineStats | None:
-    return gate.pipeline().engine.stats() if gate.phase is Phase.SERVING else None
+    # Whatever the phase: while a server drains or dies is when one looks.
+    try:
+        return gate.pipeline().engine.stats()
+    except Unavailable:
+        return None
 
 
 def _gauges(gate: Gate, workers: Workers) -> Iterator[tuple[str, str, float]]:
     stats = _stats(gate)
     claimed = stats.claimed_tokens if stats else 0
-    oldest = max(workers.oldest_seconds, stats.oldest_seconds if stats else 0.0)
+    waited = workers.oldest_seconds
+    oldest = max(waited, stats.oldest_seconds if stats else 0.0)
     yield "condensery_queue_tokens", "Tokens promised to callers, not computed yet.", claimed
     yield "condensery_queue_oldest_seconds", "Age of the oldest of what waits.", oldest
+    yield "condensery_worker_wait_seconds", "Age of the oldest call without a thread.", waited
     yield "condensery_in_flight", "Calls that were let in and are not over.", gate.inside
     yield "condensery_serving", "Whether new calls are let in.", gate.phase is Phase.SERVING
 
@@ -204,8 +216,6 @@ async def serving(
         server = await stack.enter_async_context(listening(settings))
         pipeline = await asyncio.to_thread(models.enter_context, open_pipeline(settings))
         await server.open(pipeline)
-        watcher = asyncio.ensure_future(server.watch(pipeline))
-        stack.callback(watcher.cancel)
         yield server
 
 
@@ -213,7 +223,8 @@ def serve(settings: Settings, *, open_pipeline: OpenPipeline = Pipeline.open) ->
     """Serve until SIGTERM or SIGINT, then drain. Gives the exit status of the process.
 
     A second signal ends it at once. When the engine dies, so does the process, with the status
-    ``ENGINE_DIED``. ``limit_threads`` must have been called before. Raises what ``serving`` does.
+    ``ENGINE_DIED``: at once, or after the drain where that has begun. ``limit_threads`` must have
+    been called before. Raises what ``serving`` does.
     """
     with structured(settings.log_level):
         return asyncio.run(_serve(settings, open_pipeline))
@@ -223,22 +234,49 @@ async def _serve(settings: Settings, open_pipeline: OpenPipeline) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, _stop, stop)
+    opening = _ending(open_pipeline, settings.drain_seconds + _LATEST_END)
     async with AsyncExitStack() as stack:
-        starting = stack.enter_async_context(serving(settings, open_pipeline=open_pipeline))
+        starting = stack.enter_async_context(serving(settings, open_pipeline=opening))
         started, stopped = asyncio.ensure_future(starting), asyncio.ensure_future(stop.wait())
         stack.callback(stopped.cancel)
         await asyncio.wait([started, stopped], return_when=asyncio.FIRST_COMPLETED)
         if not started.done():
             # Nobody is inside yet, and what loads models cannot be told to stop.
             _end_at_once(0)
-        server = await started
+        server = await _warm(started)
         died = asyncio.ensure_future(server.died.wait())
         stack.callback(died.cancel)
         await asyncio.wait([died, stopped], return_when=asyncio.FIRST_COMPLETED)
         if server.died.is_set():
             # Threads may hang in a device that never answers.
             _end_at_once(ENGINE_DIED)
+    if server.dead:
+        _end_at_once(ENGINE_DIED)
     return 0
+
+
+async def _warm(started: asyncio.Future[Server]) -> Server:
+    try:
+        return await started
+    except Unavailable as error:
+        if not isinstance(error.__cause__, DeviceLost):
+            raise
+        _LOG.exception("the engine died while the models were warmed")
+        _end_at_once(ENGINE_DIED)
+
+
+def _ending(open_pipeline: OpenPipeline, seconds: float) -> OpenPipeline:
+    """The same; but the process ends so long after its engine, whatever its loop does."""
+
+    @contextmanager
+    def opening(settings: Settings) -> Iterator[Pipeline]:
+        with open_pipeline(settings) as pipeline:
+            end = threading.Timer(seconds, os._exit, [ENGINE_DIED])
+            end.daemon = True
+            pipeline.engine.on_death(lambda _: end.start())
+            yield pipeline
+
+    return opening
 
 
 def _end_at_once(status: int) -> NoReturn:

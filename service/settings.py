@@ -67,6 +67,9 @@ class Settings:
     """Protected spans of all documents of a request."""
     drain_seconds: Seconds = 20.0
     """What requests in flight get after SIGTERM."""
+    stall_seconds: Annotated[float, Between(0.1, 86_400)] = 300.0
+    """A device that finishes nothing for so long while somebody waits is lost: all who wait get
+    UNAVAILABLE, and the process ends with the status 70. More than any batch takes."""
     auth_tokens_file: Path | None = None
     """A file with one bearer token a line; none: no authentication."""
     tls_cert_file: Path | None = None

@@ -1,8 +1,9 @@
-"""The thread that runs models, and the one that prepares its next batch."""
+"""The thread that runs models, the one that prepares its next batch, and one that watches both."""
 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -12,12 +13,15 @@ from compressors.engine.batches import Batch
 from compressors.engine.calls import Item, padded_tokens
 from compressors.engine.failures import (
     DeviceLost,
+    free_memory,
     is_device_lost,
     is_out_of_memory,
     model_failure,
+    unavailable,
 )
 from compressors.engine.scheduler import Scheduler
 from compressors.engine.stats import BatchReport
+from compressors.engine.watchdog import Patience
 from compressors.errors import ModelFailure, Unavailable
 from compressors.protocols import Forward
 
@@ -38,22 +42,29 @@ class Device:
         forwards: Mapping[str, Forward],
         *,
         observe: Callable[[BatchReport], None],
-        on_death: Callable[[BaseException], None],
+        stall_seconds: float,
     ) -> None:
         self.lock = threading.Lock()
         self.alive = False
+        self.lost: DeviceLost | None = None
+        """Why nothing runs any more, if it did not just stop."""
         self.progress = time.monotonic()
         """When the device last began or ended something."""
+        self.out_of_memory = 0
         self._scheduler = scheduler
         self._forwards = forwards
         self._observe = observe
-        self._on_death = on_death
+        self._patience = Patience(stall_seconds)
         self._arrived = threading.Condition(self.lock)
         self._spare = threading.Condition(self.lock)
         self._busy = False
+        self._ended = threading.Event()
+        self._dying = threading.Lock()
+        self._hooks: list[Callable[[DeviceLost], None]] = []
+        jobs = (("device", self._serve), ("prefetch", self._prefetch), ("watchdog", self._watch))
         self._threads = [
             threading.Thread(target=self._until_death, args=(job,), name=name, daemon=True)
-            for name, job in (("device", self._serve), ("prefetch", self._prefetch))
+            for name, job in jobs
         ]
 
     def start(self) -> None:
@@ -62,11 +73,32 @@ class Device:
             thread.start()
 
     def stop(self) -> None:
-        """Fail everybody who waits, and wait for the batch that runs."""
+        """Fail everybody who waits, and wait for the batch that runs, unless it hangs."""
         with self.lock:
             self._end(Unavailable("the engine is closed"))
+        if self.lost is not None:
+            # Its threads may never end, and nothing depends on them any more.
+            return
         for thread in self._threads:
-            thread.join()
+            thread.join(self._patience.seconds)
+        if any(thread.is_alive() for thread in self._threads):
+            self._die(DeviceLost("it did not end"))
+
+    def on_death(self, hook: Callable[[DeviceLost], None]) -> None:
+        """Call ``hook`` once if the device is lost; at once if it is already."""
+        with self._dying:
+            if self.lost is None:
+                self._hooks.append(hook)
+                return
+        hook(self.lost)
+
+    def oldest_seconds(self, now: float) -> float:
+        """The age of the oldest row that has no result yet; to be asked under the lock."""
+        return max((now - item.call.since for item in self._scheduler.items()), default=0.0)
+
+    def stalled_seconds(self, now: float) -> float:
+        """For how long nothing was finished while somebody waits; to be asked under the lock."""
+        return min(self.oldest_seconds(now), now - self.progress)
 
     def wake(self) -> None:
         """Say, holding the lock, that something has come."""
@@ -74,6 +106,7 @@ class Device:
 
     def _end(self, error: Unavailable) -> None:
         self.alive = False
+        self._ended.set()
         self._scheduler.abort(error)
         self._arrived.notify_all()
         self._spare.notify_all()
@@ -81,11 +114,48 @@ class Device:
     def _until_death(self, job: Callable[[], None]) -> None:
         try:
             job()
+        except DeviceLost as lost:
+            self._die(lost)
         except BaseException as error:  # noqa: BLE001 - everybody who waits must hear of it
-            _LOG.critical("the device thread died: %s", type(error).__name__, exc_info=error)
-            with self.lock:
-                self._end(Unavailable(f"the device thread died: {type(error).__name__}"))
-            self._on_death(error)
+            death = DeviceLost(f"its thread died: {type(error).__name__}")
+            death.__cause__ = error
+            self._die(death)
+
+    def _die(self, lost: DeviceLost) -> None:
+        with self._dying:
+            if self.lost is not None:
+                return
+            self.lost, self.alive = lost, False
+            hooks, self._hooks = self._hooks, []
+        _LOG.critical("the device is lost: %s", lost, exc_info=lost)
+        # First, so that nobody has a failure before health shows it. And without the lock: whoever
+        # hangs may hold it.
+        for hook in hooks:
+            try:
+                hook(lost)
+            except Exception:  # noqa: BLE001 - those who wait must hear of it all the same
+                _LOG.exception("somebody could not be told")
+        with self.lock:
+            self._end(unavailable(lost))
+
+    def _watch(self) -> None:
+        while not self._ended.wait(self._patience.pause):
+            if self._patience.ends(self._stalled()):
+                raise DeviceLost(f"it has finished nothing for {self._patience.seconds:g} s")
+
+    def _stalled(self) -> float:
+        now = time.monotonic()
+        idle = now - self.progress
+        # A device that works is not asked for the age of everything that waits.
+        if idle < self._patience.pause:
+            return idle
+        if not self.lock.acquire(timeout=self._patience.pause):
+            # Nobody needs it for so long, unless it is he who hangs.
+            return math.inf
+        try:
+            return self.stalled_seconds(now)
+        finally:
+            self.lock.release()
 
     def _serve(self) -> None:
         while (batch := self._next()) is not None:
@@ -121,13 +191,17 @@ class Device:
             if failure is None:
                 continue
             if is_device_lost(failure):
-                raise DeviceLost(batch.model) from failure
+                raise DeviceLost(f"{batch.model} failed with it") from failure
+            too_large = is_out_of_memory(failure)
+            if too_large:
+                free_memory(failure)
             # Halves, so that a row that breaks its batch is found, and breaks nothing else.
             half = len(part) // 2
             if half:
                 parts += [part[half:], part[:half]]
             with self.lock:
-                if is_out_of_memory(failure):
+                if too_large:
+                    self.out_of_memory += 1
                     self._scheduler.shrink(part)
                 if not half:
                     self._scheduler.fail(part[0], model_failure(batch.model, failure))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
+import traceback
 from collections.abc import Iterator
 
-from compressors.errors import ModelFailure
+from compressors.errors import ModelFailure, Unavailable
 
 # By name, because the engine does not import torch.
 _DEVICE_LOST = frozenset({"AcceleratorError"})
@@ -13,7 +15,19 @@ _OUT_OF_MEMORY_MESSAGES = ("out of memory", "not enough memory", "can't allocate
 
 
 class DeviceLost(Exception):
-    """Nothing will run on the device any more until the process starts anew."""
+    """Nothing will run on the device any more until the process starts anew.
+
+    The cause of every ``Unavailable`` that an engine raises because of it.
+    """
+
+
+def unavailable(lost: DeviceLost | None) -> Unavailable:
+    """What a caller gets to know of an engine that does not run."""
+    if lost is None:
+        return Unavailable("the engine does not run")
+    error = Unavailable(f"the device is lost: {lost}")
+    error.__cause__ = lost
+    return error
 
 
 def is_device_lost(error: BaseException) -> bool:
@@ -31,6 +45,18 @@ def is_out_of_memory(error: BaseException) -> bool:
         )
         for cause in _causes(error)
     )
+
+
+def free_memory(error: BaseException) -> None:
+    """Give back what a run that failed still holds, so that a smaller one may fit."""
+    # The frames of the traceback hold the tensors of the run; until they let go of them there is
+    # nothing to give back.
+    for cause in _causes(error):
+        traceback.clear_frames(cause.__traceback__)
+    # Whoever runs models on CUDA has imported torch; the engine does not.
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def model_failure(model: str, error: Exception) -> ModelFailure:

@@ -112,9 +112,10 @@ def test_a_dead_device_fails_everybody_and_says_so(error: Callable[[], BaseExcep
     model = Failing(POISON, error)
     with (
         gate() as gated,
-        Engine(on_death=deaths.append) as engine,
+        Engine() as engine,
         ThreadPoolExecutor(16) as pool,
     ):
+        engine.on_death(deaths.append)
         forward = engine.wrap(model, name="model")
         first = submit(pool, engine.wrap(gated, name="gated"), [row(2)])
         until(lambda: gated.entered == 1)

@@ -147,7 +147,7 @@ class Hand:
 def pipeline(settings: Settings, model: Overlap) -> Iterator[Pipeline]:
     """The real one, over models of the hand."""
     sizes = EngineSettings(max_queued_tokens=settings.max_queued_tokens or 262_144)
-    with Engine(sizes) as engine:
+    with Engine(sizes, stall_seconds=settings.stall_seconds) as engine:
         scorer = RowScorer(engine.wrap(model, name="overlap"))
         catalogue = Catalogue(
             backends={
