@@ -24,6 +24,8 @@ class Outcome(Enum):
     BLANK = "blank"
     PASSED_THROUGH_DEADLINE = "passed_through_deadline"
     PASSED_THROUGH_ERROR = "passed_through_error"
+    PASSED_THROUGH_BREAK_EVEN = "passed_through_break_even"
+    """Compression would have been slower or dearer than the LLM reading all of it."""
 
 
 class Scoring(Enum):
@@ -42,6 +44,7 @@ class StageOutcome(Enum):
     SKIPPED_INPUT = "skipped_input"
     SKIPPED_DEADLINE = "skipped_deadline"
     FAILED = "failed"
+    SKIPPED_BREAK_EVEN = "skipped_break_even"
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -22,12 +22,19 @@ _POLICIES = {
     pb.FAILURE_POLICY_PASS_THROUGH: FailurePolicy.PASS_THROUGH,
     pb.FAILURE_POLICY_ERROR: FailurePolicy.ERROR,
 }
+_BULK = {
+    pb.PRIORITY_UNSPECIFIED: False,
+    pb.PRIORITY_INTERACTIVE: False,
+    pb.PRIORITY_BULK: True,
+}
 
 
 def request_from_pb(message: pb.CompressRequest) -> Request:
     """Raises ``InvalidInput`` where the message cannot be said in values."""
     if message.failure_policy not in _POLICIES:
         raise InvalidInput("failure_policy", f"is not known: {message.failure_policy}")
+    if message.priority not in _BULK:
+        raise InvalidInput("priority", f"is not known: {message.priority}")
     given = message.WhichOneof("pipeline")
     return Request(
         query=message.query,
@@ -42,6 +49,7 @@ def request_from_pb(message: pb.CompressRequest) -> Request:
         failure_policy=_POLICIES[message.failure_policy],
         allow_empty=message.allow_empty,
         with_titles=message.with_titles,
+        bulk=_BULK[message.priority],
     )
 
 

@@ -28,7 +28,8 @@ def compress_lines(
     """
 
     def compress(line: Line) -> Compression:
-        return client.compress(line.query, line.documents, **options)
+        # Nobody waits for a line of a file as somebody may for an answer of the same server.
+        return client.compress(line.query, line.documents, priority="bulk", **options)
 
     tally = _Tally()
     with _progress() as progress, _writing(output) as file:

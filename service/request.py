@@ -147,6 +147,8 @@ class Request:
     allow_empty: bool = False
     with_titles: bool = False
     """Whether the text names the titles of documents; the budget then counts these too."""
+    bulk: bool = False
+    """Whether nobody waits for the result now."""
 
     @property
     def protection(self) -> Protection:

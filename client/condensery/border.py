@@ -44,6 +44,7 @@ def request_to_pb(request: Request) -> pb.CompressRequest:
         failure_policy=_POLICIES[request.on_failure],
         allow_empty=request.allow_empty,
         with_titles=request.with_titles,
+        priority=pb.PRIORITY_BULK if request.priority == "bulk" else None,
     )
     _set(message, "query", request.query, "query")
     for number, document in enumerate(request.documents):

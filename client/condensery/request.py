@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from condensery.errors import InvalidRequest
-from condensery.values import Document, DocumentLike, FailurePolicy, Stage, StageLike
+from condensery.values import (
+    Document,
+    DocumentLike,
+    FailurePolicy,
+    Priority,
+    Stage,
+    StageLike,
+)
 
 
 class Options(TypedDict, total=False):
@@ -40,6 +47,8 @@ class Options(TypedDict, total=False):
     """Retrieve from this index of the server instead of sending documents."""
     top_k: int | None
     """How many documents to retrieve from it."""
+    priority: Priority
+    """``bulk`` where nobody waits for the result now; ``interactive`` unless set."""
 
 
 class AnswerOptions(TypedDict, total=False):
@@ -75,6 +84,7 @@ class Request:
     with_titles: bool = False
     index: str | None = None
     top_k: int | None = None
+    priority: Priority = "interactive"
 
     def __post_init__(self) -> None:
         # These would not fit on the wire; everything else is the server's to judge.
@@ -86,6 +96,8 @@ class Request:
             raise InvalidRequest("index.top_k", "needs an index")
         if self.on_failure not in ("pass_through", "error"):
             raise InvalidRequest("failure_policy", f"unknown: {self.on_failure!r}")
+        if self.priority not in ("interactive", "bulk"):
+            raise InvalidRequest("priority", f"unknown: {self.priority!r}")
         # A text is a sequence of texts too, and would silently fall to pieces.
         if isinstance(self.protected, str):
             raise InvalidRequest("protected_texts", "must be a list of texts, is a text")

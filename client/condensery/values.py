@@ -10,6 +10,9 @@ from typing import Any, Literal
 FailurePolicy = Literal["pass_through", "error"]
 """What a stage that fails does: hand on the text that it was given, or fail the request."""
 
+Priority = Literal["interactive", "bulk"]
+"""Whether somebody waits for the result now; where requests wait, bulk lets them pass."""
+
 
 class Outcome(Enum):
     """What became of a document."""
@@ -21,6 +24,8 @@ class Outcome(Enum):
     BLANK = "blank"
     PASSED_THROUGH_DEADLINE = "passed_through_deadline"
     PASSED_THROUGH_ERROR = "passed_through_error"
+    PASSED_THROUGH_BREAK_EVEN = "passed_through_break_even"
+    """Compression would have been slower or dearer than the LLM reading all of it."""
     UNKNOWN = "unknown"
     """Something that this client is too old to know."""
 
@@ -43,6 +48,8 @@ class StageOutcome(Enum):
     SKIPPED_INPUT = "skipped_input"
     SKIPPED_DEADLINE = "skipped_deadline"
     FAILED = "failed"
+    SKIPPED_BREAK_EVEN = "skipped_break_even"
+    """It would not have paid; ``detail`` has both sides."""
     UNKNOWN = "unknown"
     """Something that this client is too old to know."""
 

@@ -133,6 +133,7 @@ def test_all_options_arrive(client: Client, service: SentenceService) -> None:
         on_failure="error",
         allow_empty=True,
         with_titles=True,
+        priority="bulk",
     )
 
     sent = service.requests[0]
@@ -149,6 +150,7 @@ def test_all_options_arrive(client: Client, service: SentenceService) -> None:
     assert sent.failure_policy == pb.FAILURE_POLICY_ERROR
     assert sent.allow_empty
     assert sent.with_titles
+    assert sent.priority == pb.PRIORITY_BULK
     assert sent.stages.stages[3].exit.strict_threshold
 
 
@@ -201,6 +203,7 @@ def test_an_unset_option_is_not_sent(client: Client, service: SentenceService) -
             {"stages": [Stage("llmlingua2", options={"parity": {"question": 1}})]},
         ),
         ("failure_policy", {"on_failure": "shrug"}),
+        ("priority", {"priority": "urgent"}),
         ("stages.stages[0].options", {"stages": [Stage("new", options={"a": 1})]}),
         ("stages.stages[0].exit.min_words", {"stages": [Stage("exit", options={"min_words": 1})]}),
         (

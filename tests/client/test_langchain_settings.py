@@ -31,6 +31,7 @@ def test_all_settings_arrive(target: str, service: SentenceService) -> None:
         tokenizer="words",
         protected=("Prado",),
         allow_empty=True,
+        priority="bulk",
     )
 
     compressor.compress_documents(documents(), QUERY)
@@ -40,6 +41,7 @@ def test_all_settings_arrive(target: str, service: SentenceService) -> None:
     assert (sent.budget.rate, sent.budget.tokenizer) == (0.25, "words")
     assert list(sent.protected_texts) == ["Prado"]
     assert sent.allow_empty
+    assert sent.priority == pb.PRIORITY_BULK
     assert sent.failure_policy == pb.FAILURE_POLICY_PASS_THROUGH
     assert service.metadata[0]["authorization"] == "Bearer s3cret"
 

@@ -113,6 +113,7 @@ CASES: dict[str, tuple[dict[str, Any], str, grpc.StatusCode]] = {
         INVALID,
     ),
     "unknown policy": ({"failure_policy": 9}, "failure_policy", INVALID),
+    "unknown priority": ({"priority": 9}, "priority", INVALID),
 }
 
 LIMITS: dict[str, int] = {

@@ -24,7 +24,7 @@ from condensery.client import Client
 from condensery.connection import Tls
 from condensery.langchain.documents import Rewriting, documents_of
 from condensery.request import Options
-from condensery.values import Compression, Stage
+from condensery.values import Compression, Priority, Stage
 
 _logger = logging.getLogger(__name__)
 
@@ -95,6 +95,8 @@ class CondenseryCompressor(Serializable, BaseDocumentCompressor):
     """Whether the text as given goes into the metadata, for showing sources to a user."""
     title_key: str | None = "title"
     """Where the metadata hold a title, which helps the models; ``None``: nowhere."""
+    priority: Priority = "interactive"
+    """``bulk`` where nobody waits for the documents now."""
     on_failure: Literal["return_originals", "raise"] = "return_originals"
     """What to do if the server, or one of its stages, fails."""
 
@@ -177,6 +179,7 @@ class CondenseryCompressor(Serializable, BaseDocumentCompressor):
             "protected": self.protected,
             "protected_patterns": self.protected_patterns,
             "allow_empty": self.allow_empty,
+            "priority": self.priority,
             "on_failure": "error" if self.on_failure == "raise" else "pass_through",
         }
 

@@ -36,6 +36,12 @@ class TcraSemanticMode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TCRA_SEMANTIC_MODE_EXACT: _ClassVar[TcraSemanticMode]
     TCRA_SEMANTIC_MODE_FAST: _ClassVar[TcraSemanticMode]
 
+class Priority(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PRIORITY_UNSPECIFIED: _ClassVar[Priority]
+    PRIORITY_INTERACTIVE: _ClassVar[Priority]
+    PRIORITY_BULK: _ClassVar[Priority]
+
 class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     OUTCOME_UNSPECIFIED: _ClassVar[Outcome]
@@ -46,6 +52,7 @@ class Outcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     OUTCOME_BLANK: _ClassVar[Outcome]
     OUTCOME_PASSED_THROUGH_DEADLINE: _ClassVar[Outcome]
     OUTCOME_PASSED_THROUGH_ERROR: _ClassVar[Outcome]
+    OUTCOME_PASSED_THROUGH_BREAK_EVEN: _ClassVar[Outcome]
 
 class Scoring(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -61,6 +68,7 @@ class StageOutcome(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     STAGE_OUTCOME_SKIPPED_INPUT: _ClassVar[StageOutcome]
     STAGE_OUTCOME_SKIPPED_DEADLINE: _ClassVar[StageOutcome]
     STAGE_OUTCOME_FAILED: _ClassVar[StageOutcome]
+    STAGE_OUTCOME_SKIPPED_BREAK_EVEN: _ClassVar[StageOutcome]
 FAILURE_POLICY_UNSPECIFIED: FailurePolicy
 FAILURE_POLICY_PASS_THROUGH: FailurePolicy
 FAILURE_POLICY_ERROR: FailurePolicy
@@ -74,6 +82,9 @@ CRAG_MODE_PAPER: CragMode
 TCRA_SEMANTIC_MODE_UNSPECIFIED: TcraSemanticMode
 TCRA_SEMANTIC_MODE_EXACT: TcraSemanticMode
 TCRA_SEMANTIC_MODE_FAST: TcraSemanticMode
+PRIORITY_UNSPECIFIED: Priority
+PRIORITY_INTERACTIVE: Priority
+PRIORITY_BULK: Priority
 OUTCOME_UNSPECIFIED: Outcome
 OUTCOME_KEPT_WHOLE: Outcome
 OUTCOME_COMPRESSED: Outcome
@@ -82,6 +93,7 @@ OUTCOME_SUMMARIZED: Outcome
 OUTCOME_BLANK: Outcome
 OUTCOME_PASSED_THROUGH_DEADLINE: Outcome
 OUTCOME_PASSED_THROUGH_ERROR: Outcome
+OUTCOME_PASSED_THROUGH_BREAK_EVEN: Outcome
 SCORING_UNSPECIFIED: Scoring
 SCORING_MODEL: Scoring
 SCORING_LEXICAL: Scoring
@@ -91,6 +103,7 @@ STAGE_OUTCOME_SKIPPED_BUDGET: StageOutcome
 STAGE_OUTCOME_SKIPPED_INPUT: StageOutcome
 STAGE_OUTCOME_SKIPPED_DEADLINE: StageOutcome
 STAGE_OUTCOME_FAILED: StageOutcome
+STAGE_OUTCOME_SKIPPED_BREAK_EVEN: StageOutcome
 
 class Document(_message.Message):
     __slots__ = ("id", "title", "text", "metadata", "protected_spans")
@@ -249,7 +262,7 @@ class IndexQuery(_message.Message):
     def __init__(self, name: _Optional[str] = ..., top_k: _Optional[int] = ...) -> None: ...
 
 class CompressRequest(_message.Message):
-    __slots__ = ("query", "documents", "index", "chain", "stages", "budget", "protected_texts", "failure_policy", "allow_empty", "protected_patterns", "with_titles")
+    __slots__ = ("query", "documents", "index", "chain", "stages", "budget", "protected_texts", "failure_policy", "allow_empty", "protected_patterns", "with_titles", "priority")
     QUERY_FIELD_NUMBER: _ClassVar[int]
     DOCUMENTS_FIELD_NUMBER: _ClassVar[int]
     INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -261,6 +274,7 @@ class CompressRequest(_message.Message):
     ALLOW_EMPTY_FIELD_NUMBER: _ClassVar[int]
     PROTECTED_PATTERNS_FIELD_NUMBER: _ClassVar[int]
     WITH_TITLES_FIELD_NUMBER: _ClassVar[int]
+    PRIORITY_FIELD_NUMBER: _ClassVar[int]
     query: str
     documents: _containers.RepeatedCompositeFieldContainer[Document]
     index: IndexQuery
@@ -272,7 +286,8 @@ class CompressRequest(_message.Message):
     allow_empty: bool
     protected_patterns: _containers.RepeatedScalarFieldContainer[str]
     with_titles: bool
-    def __init__(self, query: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[Document, _Mapping]]] = ..., index: _Optional[_Union[IndexQuery, _Mapping]] = ..., chain: _Optional[str] = ..., stages: _Optional[_Union[StageList, _Mapping]] = ..., budget: _Optional[_Union[Budget, _Mapping]] = ..., protected_texts: _Optional[_Iterable[str]] = ..., failure_policy: _Optional[_Union[FailurePolicy, str]] = ..., allow_empty: _Optional[bool] = ..., protected_patterns: _Optional[_Iterable[str]] = ..., with_titles: _Optional[bool] = ...) -> None: ...
+    priority: Priority
+    def __init__(self, query: _Optional[str] = ..., documents: _Optional[_Iterable[_Union[Document, _Mapping]]] = ..., index: _Optional[_Union[IndexQuery, _Mapping]] = ..., chain: _Optional[str] = ..., stages: _Optional[_Union[StageList, _Mapping]] = ..., budget: _Optional[_Union[Budget, _Mapping]] = ..., protected_texts: _Optional[_Iterable[str]] = ..., failure_policy: _Optional[_Union[FailurePolicy, str]] = ..., allow_empty: _Optional[bool] = ..., protected_patterns: _Optional[_Iterable[str]] = ..., with_titles: _Optional[bool] = ..., priority: _Optional[_Union[Priority, str]] = ...) -> None: ...
 
 class Span(_message.Message):
     __slots__ = ("start", "end", "score")
