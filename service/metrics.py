@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
@@ -16,7 +16,7 @@ from prometheus_client import (
     ProcessCollector,
     start_http_server,
 )
-from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from compressors.engine import EngineStats
@@ -28,20 +28,28 @@ from compressors.errors import (
     Unavailable,
 )
 from compressors.values import Scoring
+from compressors.work import current
 from service.calls import Call
+from service.engine_metrics import EngineMetrics
 from service.refusals import NotConfigured, Unauthenticated
 from service.request import Result
 from service.status import reason_of
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _CALL: Final = ("grpc_type", "grpc_service", "grpc_method")
+_OTHER, _NOBODY = "other", "none"
 _REFUSALS: Final = (InvalidInput, NotFound, Overloaded, Unavailable, Unauthenticated, NotConfigured)
 
 
 class Metrics:
-    """Counts calls and results. The names of the call metrics are those of go-grpc-prometheus."""
+    """Counts calls and results. The names of the call metrics are those of go-grpc-prometheus.
 
-    def __init__(self) -> None:
+    ``tenants`` are those that have a label of their own. All others are counted together, for
+    callers make up their names, and every label is kept for ever.
+    """
+
+    def __init__(self, tenants: Collection[str] = ()) -> None:
+        self._tenants = frozenset(tenants)
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -69,7 +77,10 @@ class Metrics:
             registry=registry,
         )
         self._tokens = Counter(
-            "condensery_tokens", "Tokens given and kept.", ("direction",), registry=registry
+            "condensery_tokens",
+            "Tokens given (in), kept (out), and read and written to summarize (spent).",
+            ("direction", "chain", "tenant"),
+            registry=registry,
         )
         self._documents = Counter(
             "condensery_documents", "Documents, by what became of them.", ("outcome",),
@@ -113,9 +124,8 @@ class Metrics:
             raise
 
     def saw(self, result: Result) -> None:
-        """Count what became of a request."""
-        self._tokens.labels("in").inc(result.totals.tokens_before)
-        self._tokens.labels("out").inc(result.totals.tokens_after)
+        """Count what became of a request; on the thread of its work, which knows the tenant."""
+        self._count_tokens(result)
         if result.insufficient_evidence:
             self._insufficient.inc()
         for document in result.documents:
@@ -130,6 +140,21 @@ class Metrics:
             for phase, seconds in phases.items():
                 self._stage_seconds.labels(stage.stage, stage.backend, phase).observe(seconds)
 
+    def _count_tokens(self, result: Result) -> None:
+        totals = result.totals
+        tenant = current().tenant or _NOBODY
+        # What was saved is the difference; it may be below 0, which no counter can be.
+        tokens = {
+            "in": totals.tokens_before,
+            "out": totals.tokens_after,
+            "spent": totals.tokens_spent,
+        }
+        for direction, count in tokens.items():
+            self._tokens.labels(direction, result.chain, self._label(tenant)).inc(count)
+
+    def _label(self, tenant: str) -> str:
+        return tenant if tenant == _NOBODY or tenant in self._tenants else _OTHER
+
     def watch(
         self,
         gauges: Callable[[], Iterable[tuple[str, str, float]]],
@@ -140,7 +165,7 @@ class Metrics:
         ``stats`` gives ``None`` while there is no engine.
         """
         self.registry.register(_Gauges(gauges))
-        self.registry.register(_Engine(stats))
+        self.registry.register(EngineMetrics(stats))
 
 
 def code_name(code: grpc.StatusCode) -> str:
@@ -163,41 +188,6 @@ class _Gauges(Collector):
     def collect(self) -> Iterable[Metric]:
         for name, description, value in self._gauges():
             yield GaugeMetricFamily(name, description, value=value)
-
-
-_BATCH_COUNTS: Final = {
-    "batches": "Batches that ran.",
-    "items": "Rows of batches.",
-    "tokens": "Tokens of batches.",
-    "padded_tokens": "Tokens of batches, padding included.",
-    "busy_seconds": "Time that the device computed.",
-    "failed_items": "Rows that the model failed on.",
-}
-
-
-class _Engine(Collector):
-    def __init__(self, stats: Callable[[], EngineStats | None]) -> None:
-        self._stats = stats
-
-    def describe(self) -> Iterable[Metric]:
-        return ()
-
-    def collect(self) -> Iterable[Metric]:
-        stats = self._stats()
-        if stats is None:
-            return
-        for attribute, description in _BATCH_COUNTS.items():
-            name = "runs" if attribute == "batches" else attribute
-            family = CounterMetricFamily(f"condensery_batch_{name}", description, labels=["model"])
-            for model in stats.models:
-                family.add_metric([model.model], float(getattr(model, attribute)))
-            yield family
-        dropped = CounterMetricFamily(
-            "condensery_dropped", "Rows that never reached the device.", labels=["reason"]
-        )
-        for reason, count in stats.dropped.items():
-            dropped.add_metric([reason], count)
-        yield dropped
 
 
 @contextmanager
