@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from compressors.protocols import Encoded
+
+T = TypeVar("T")
 
 PATIENCE = 20.0
 """Seconds after which a test that waits has failed."""
@@ -19,13 +23,27 @@ def row(tokens: int, mark: int = 1) -> Encoded:
     return Encoded((mark, *(1,) * (tokens - 1)))
 
 
-def until(true: Callable[[], bool]) -> None:
+def until(true: Callable[[], bool], seconds: float = PATIENCE) -> None:
     """Wait for a condition that another thread brings about."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + seconds
     pause = threading.Event()
     while not true():
         assert time.monotonic() < end, "it never became true"
         pause.wait(0.001)
+
+
+def asked(function: Callable[[], T]) -> Future[T]:
+    """What a function gives, on a thread of its own that nobody has to wait for if it hangs."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 - the future passes it on
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
 
 
 class Summing:
