@@ -1,0 +1,1 @@
+"""Load a real server as its callers do, and check every answer: ``python -m benchmarks.load``."""
