@@ -8,13 +8,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from compressors.errors import CompressionError, InvalidInput, ModelFailure, Overloaded, Unavailable
-from service.llm import AnswerEnd, Question, timed
+from service.llm import AnswerEnd, Question, counted, retry_after, timed
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 _TOO_MANY, _SERVER_ERROR = 429, 500
-_RETRY_AFTER = 1.0
 
 
 class LangChainLlm:
@@ -72,8 +71,8 @@ class LangChainLlm:
         yield AnswerEnd(
             model=str(about.get("model_name") or self.model),
             finish_reason=str(about.get("finish_reason") or about.get("stop_reason") or ""),
-            prompt_tokens=usage.get("input_tokens"),
-            answer_tokens=usage.get("output_tokens"),
+            prompt_tokens=counted(usage.get("input_tokens")),
+            answer_tokens=counted(usage.get("output_tokens")),
         )
 
 
@@ -82,12 +81,21 @@ def translated(error: Exception) -> CompressionError:
     status = getattr(error, "status_code", None)
     problem = f"the LLM failed with {type(error).__name__}"
     if status == _TOO_MANY:
-        return Overloaded(problem, retry_after=_RETRY_AFTER)
-    if isinstance(error, ConnectionError | TimeoutError):
-        return Unavailable(problem)
-    if isinstance(status, int) and status > _SERVER_ERROR:
-        return Unavailable(problem)
-    return ModelFailure(problem)
+        headers = getattr(getattr(error, "response", None), "headers", {})
+        return Overloaded(problem, retry_after=retry_after(headers))
+    if isinstance(status, int):
+        return Unavailable(problem) if status >= _SERVER_ERROR else ModelFailure(problem)
+    return Unavailable(problem) if _is_of_the_network(error) else ModelFailure(problem)
+
+
+def _is_of_the_network(error: Exception) -> bool:
+    """Whether an error, or what it was raised from, says that the LLM could not be heard."""
+    # Two generations of httpx are about, and every SDK wraps the errors of one of them.
+    return any(
+        isinstance(each, ConnectionError | TimeoutError)
+        or any(kind.__name__ == "TransportError" for kind in type(each).__mro__)
+        for each in (error, error.__cause__)
+    )
 
 
 def _options(question: Question) -> dict[str, Any]:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
 
 from compressors.errors import DeadlineExceeded, InvalidInput, Unavailable
 from service.settings import Settings
 
 T = TypeVar("T")
+
+_RETRY_AFTER = 1.0
+"""Seconds, where an LLM that is overloaded does not say."""
+# What the wire holds.
+_MOST_TOKENS = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +66,7 @@ class DownstreamLlm(Protocol):
 
         Closing the generator ends the request to the LLM. Raises ``CompressionError``:
         ``DeadlineExceeded``, ``Overloaded``, ``Unavailable``, ``InvalidInput``, ``NotFound``
-        or ``ModelFailure``.
+        or ``ModelFailure``; after the first pieces too, which are then not the whole answer.
         """
         ...
 
@@ -106,3 +114,24 @@ async def timed(
                     raise DeadlineExceeded("the LLM did not finish in time") from error
                 raise Unavailable(f"the LLM said nothing for {silence:g} s") from error
             yield item
+
+
+def retry_after(headers: Mapping[str, str]) -> float:
+    """Seconds to wait by the header of that name, which has a number or a date."""
+    given = headers.get("retry-after", "")
+    try:
+        seconds = float(given)
+    except ValueError:
+        try:
+            at = parsedate_to_datetime(given)
+        except ValueError:
+            return _RETRY_AFTER
+        # A date without a zone is one of Greenwich.
+        zoned = at if at.tzinfo else at.replace(tzinfo=UTC)
+        seconds = (zoned - datetime.now(UTC)).total_seconds()
+    return max(0.0, seconds) if math.isfinite(seconds) else _RETRY_AFTER
+
+
+def counted(value: object) -> int | None:
+    """A number of tokens, ``None`` where an LLM gave something that is none."""
+    return value if type(value) is int and 0 <= value <= _MOST_TOKENS else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
@@ -10,19 +11,20 @@ from typing import TYPE_CHECKING, Any
 from compressors.errors import (
     CompressionError,
     InvalidInput,
-    ModelFailure,
     NotFound,
     Overloaded,
     Unavailable,
 )
-from service.llm import AnswerEnd, Question, timed
+from service.llm import AnswerEnd, Question, counted, retry_after, timed
 
 if TYPE_CHECKING:
-    from openai import APIError, APIStatusError, AsyncOpenAI, Omit
+    from openai import APIError, AsyncOpenAI, AsyncStream, Omit
+    from openai.types.chat import ChatCompletionChunk
 
-_RETRY_AFTER = 1.0
-_NOT_FOUND, _TOO_MANY, _SERVER_ERROR = 404, 429, 500
+_NOT_FOUND, _TOO_MANY = 404, 429
 _REFUSED = frozenset([400, 413, 422])
+# What a machine calls an error, and no sentence, which may quote the prompt.
+_CODE = re.compile(r"[\w.-]{1,64}")
 
 
 class OpenAiLlm:
@@ -46,7 +48,9 @@ class OpenAiLlm:
             read_key(key_file)
         # Every request brings its own key. Without this one the SDK would look for a key in the
         # environment, which may be meant for somebody else.
-        client = AsyncOpenAI(base_url=base_url, api_key="unused", timeout=silence)
+        # The SDK would try again by itself, and sleep up to a minute before it does; whether to
+        # wait that long is for the caller to say, who hears of every refusal at once.
+        client = AsyncOpenAI(base_url=base_url, api_key="unused", timeout=silence, max_retries=0)
         return cls(client, model=model, key_file=key_file, silence=silence)
 
     async def stream(self, question: Question) -> AsyncGenerator[str | AnswerEnd, None]:
@@ -68,11 +72,20 @@ class OpenAiLlm:
 
         return Omit() if self._key_file is None else f"Bearer {read_key(self._key_file)}"
 
-    async def _events(self, question: Question) -> AsyncGenerator[str | AnswerEnd, None]:
-        model, reason = question.model or self.model, ""
-        prompt_tokens = answer_tokens = None
-        stream = await self._client.chat.completions.create(
-            model=model,
+    async def _opened(self, question: Question) -> AsyncStream[ChatCompletionChunk]:
+        from openai import APIConnectionError, APITimeoutError
+
+        try:
+            return await self._asked(question)
+        except APITimeoutError:
+            raise
+        except APIConnectionError:
+            # Most likely a kept connection that the LLM had closed; a new one says more.
+            return await self._asked(question)
+
+    async def _asked(self, question: Question) -> AsyncStream[ChatCompletionChunk]:
+        stream: AsyncStream[ChatCompletionChunk] = await self._client.chat.completions.create(
+            model=question.model or self.model,
             messages=[{"role": "user", "content": question.prompt}],
             temperature=question.temperature,
             stream=True,
@@ -80,54 +93,66 @@ class OpenAiLlm:
             extra_headers={"Authorization": self._authorization()},
             **_limit(question),
         )
-        async with stream:
-            async for chunk in stream:
-                model = chunk.model or model
-                if chunk.usage:
-                    prompt_tokens = chunk.usage.prompt_tokens
-                    answer_tokens = chunk.usage.completion_tokens
-                for choice in chunk.choices:
-                    reason = choice.finish_reason or reason
-                    if choice.delta.content:
-                        yield choice.delta.content
+        return stream
+
+    async def _events(self, question: Question) -> AsyncGenerator[str | AnswerEnd, None]:
+        model, reason, usage = question.model or self.model, "", None
+        async with await self._opened(question) as stream:
+            try:
+                async for chunk in stream:
+                    model = _text(chunk.model) or model
+                    usage = chunk.usage or usage
+                    for choice in chunk.choices or ():
+                        reason = _text(choice.finish_reason) or reason
+                        if piece := _text(choice.delta.content):
+                            yield piece
+            # The SDK checks nothing of what comes: a line that is no JSON, or JSON of another
+            # shape, may raise anything here.
+            except Exception as error:
+                raise _broken_off(type(error).__name__) from error
+        if not reason:
+            raise _broken_off("it gave no reason to stop")
         yield AnswerEnd(
             model=model,
             finish_reason=reason,
-            prompt_tokens=prompt_tokens,
-            answer_tokens=answer_tokens,
+            prompt_tokens=counted(getattr(usage, "prompt_tokens", None)),
+            answer_tokens=counted(getattr(usage, "completion_tokens", None)),
         )
 
 
 def translated(error: APIError) -> CompressionError:
     """The same in our words: status and code, never the message, which may quote the prompt."""
-    from openai import APIConnectionError, APIStatusError
+    from openai import APIStatusError
 
-    if isinstance(error, APIConnectionError):
-        return Unavailable("the LLM cannot be reached")
     if not isinstance(error, APIStatusError):
-        return ModelFailure("the LLM broke off its answer")
+        return Unavailable("the LLM cannot be reached")
     status = error.status_code
     problem = f"the LLM answered with status {status}"
-    if isinstance(error.code, str):
-        problem += f" ({error.code[:64]})"
+    if isinstance(error.code, str) and _CODE.fullmatch(error.code):
+        problem += f" ({error.code})"
     if status == _TOO_MANY:
-        return Overloaded(problem, retry_after=_retry_after(error))
+        return Overloaded(problem, retry_after=retry_after(error.response.headers))
     if status == _NOT_FOUND:
         return NotFound("model", problem)
     if status in _REFUSED:
         return InvalidInput("model", problem)
-    return ModelFailure(problem) if status == _SERVER_ERROR else Unavailable(problem)
+    return Unavailable(problem)
+
+
+def _broken_off(why: str) -> Unavailable:
+    """What was said of the answer before stands; it is not all of it."""
+    return Unavailable(f"the LLM broke off its answer: {why}")
+
+
+def _text(value: object) -> str:
+    """A text, empty where there is none. Raises ``TypeError`` for anything else."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    raise TypeError(f"a {type(value).__name__} for a text")
 
 
 def _limit(question: Question) -> dict[str, Any]:
     return {} if question.max_tokens is None else {"max_tokens": question.max_tokens}
-
-
-def _retry_after(error: APIStatusError) -> float:
-    try:
-        return float(error.response.headers.get("retry-after", _RETRY_AFTER))
-    except ValueError:
-        return _RETRY_AFTER
 
 
 def read_key(path: Path) -> str:

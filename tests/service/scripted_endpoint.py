@@ -1,4 +1,4 @@
-"""An HTTP endpoint that answers every request with the same bytes, and then says what it saw."""
+"""An HTTP endpoint that answers with the bytes it was given, and then says what it saw."""
 
 from __future__ import annotations
 
@@ -7,8 +7,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-HANG = b""
+HANG = b"hang"
 """A piece after which nothing more comes until the client goes away."""
+RESET = b"reset"
+"""A piece that breaks the connection at once."""
+END = (
+    '{"id":"1","object":"chat.completion.chunk","created":1,"model":"m",'
+    '"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}'
+)
+"""The event that ends an answer."""
 
 
 @dataclass
@@ -42,8 +49,10 @@ def chunk(text: str) -> str:
 
 
 @asynccontextmanager
-async def scripted(pieces: Sequence[bytes]) -> AsyncIterator[ScriptedEndpoint]:
-    """Answers with the pieces, one after the other."""
+async def scripted(
+    pieces: Sequence[bytes], *, later: Sequence[bytes] | None = None
+) -> AsyncIterator[ScriptedEndpoint]:
+    """Answers with the pieces, one after the other; all requests but the first with ``later``."""
     endpoint = ScriptedEndpoint()
 
     handlers: set[asyncio.Task[None]] = set()
@@ -52,12 +61,17 @@ async def scripted(pieces: Sequence[bytes]) -> AsyncIterator[ScriptedEndpoint]:
         handlers.add(asyncio.current_task())  # type: ignore[arg-type] # there is one
         endpoint.requests.append(await _request(reader))
         endpoint.came.set()
+        first = later is None or len(endpoint.requests) == 1
         with suppress(ConnectionError):
-            for piece in pieces:
+            for piece in pieces if first else later:
                 if piece is HANG:
                     await reader.read()
                     endpoint.left.set()
-                writer.write(piece)
+                elif piece is RESET:
+                    await writer.drain()
+                    writer.transport.abort()
+                else:
+                    writer.write(piece)
             writer.close()
             await writer.wait_closed()
 

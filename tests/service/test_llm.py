@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,52 +11,14 @@ from langchain_core.language_models import FakeListChatModel, GenericFakeChatMod
 from langchain_core.messages import AIMessage
 
 from compressors.errors import (
-    CompressionError,
-    DeadlineExceeded,
     InvalidInput,
     ModelFailure,
-    NotFound,
-    Overloaded,
-    Unavailable,
 )
-from service.llm import AnswerEnd, DownstreamLlm, Question, load_llm
+from service.llm import AnswerEnd, Question, load_llm
 from service.settings import Settings
+from tests.service.asking import QUESTION, against, opened, said
 from tests.service.llm_server import LlmEndpoint
-from tests.service.scripted_endpoint import (
-    HANG,
-    ScriptedEndpoint,
-    answer,
-    chunk,
-    events,
-    scripted,
-)
-
-QUESTION = Question(prompt="who sold the house", max_tokens=8)
-
-
-@asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[DownstreamLlm]:
-    llm = load_llm(settings)
-    assert llm is not None
-    try:
-        yield llm
-    finally:
-        await llm.close()
-
-
-@asynccontextmanager
-async def against(
-    *pieces: bytes, **more: object
-) -> AsyncIterator[tuple[DownstreamLlm, ScriptedEndpoint]]:
-    async with scripted(pieces) as endpoint:
-        settings = Settings(llm_base_url=endpoint.base_url, llm_model="m")
-        async with opened(replace(settings, **more)) as llm:  # type: ignore[arg-type] # any field
-            yield llm, endpoint
-
-
-async def said(llm: DownstreamLlm, question: Question = QUESTION) -> list[str | AnswerEnd]:
-    async with aclosing(llm.stream(question)) as pieces:
-        return [piece async for piece in pieces]
+from tests.service.scripted_endpoint import END, HANG, chunk, events
 
 
 def test_there_is_no_llm_unless_one_is_set() -> None:
@@ -115,78 +76,10 @@ async def test_a_closed_answer_closes_the_connection() -> None:
         await asyncio.wait_for(endpoint.left.wait(), 5)
 
 
-async def test_an_answer_ends_at_the_deadline() -> None:
-    async with against(events(chunk("yes")), HANG) as (llm, _):
-        start = time.monotonic()
-
-        with pytest.raises(DeadlineExceeded):
-            await said(llm, replace(QUESTION, deadline=start + 0.2))
-
-        assert time.monotonic() - start < 2
-
-
-async def test_an_llm_that_falls_silent_is_unavailable() -> None:
-    async with against(events(chunk("yes")), HANG, llm_timeout_seconds=0.2) as (llm, _):
-        with pytest.raises(Unavailable):
-            await said(llm)
-
-
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [
-        ("400 Bad Request", InvalidInput),
-        ("401 Unauthorized", Unavailable),
-        ("404 Not Found", NotFound),
-        ("422 Unprocessable", InvalidInput),
-        ("429 Too Many Requests", Overloaded),
-        ("500 Internal Server Error", ModelFailure),
-        ("503 Service Unavailable", Unavailable),
-    ],
-)
-async def test_a_refusal_becomes_an_error_of_ours_without_its_message(
-    status: str, expected: type[CompressionError]
-) -> None:
-    body = b'{"error": {"message": "the prompt was: secret", "code": "some_code"}}'
-    # Retries would come at once with this header, and end as the first try did.
-    async with against(answer(status, body, "retry-after: 0.01", "connection: close")) as (llm, _):
-        with pytest.raises(expected) as caught:
-            await said(llm)
-
-    assert type(caught.value) is expected
-    assert status[:3] in str(caught.value)
-    assert "secret" not in str(caught.value)
-
-
-async def test_overload_says_when_to_try_again() -> None:
-    refusal = answer("429 Too Many Requests", b"{}", "retry-after: 0.01", "connection: close")
-    async with against(refusal) as (llm, _):
-        with pytest.raises(Overloaded) as caught:
-            await said(llm)
-
-    assert caught.value.retry_after == pytest.approx(0.01)
-
-
-async def test_an_endpoint_that_is_not_there_is_unavailable() -> None:
-    async with scripted([]) as endpoint:
-        url = endpoint.base_url
-    async with opened(Settings(llm_base_url=url, llm_model="m")) as llm:
-        with pytest.raises(Unavailable):
-            await said(llm)
-
-
-async def test_a_broken_off_answer_is_a_failure() -> None:
-    broken = events(chunk("yes"), '{"error": {"message": "secret"}}')
-    async with against(broken) as (llm, _):
-        with pytest.raises(ModelFailure) as caught:
-            await said(llm)
-
-    assert "secret" not in str(caught.value)
-
-
 async def test_the_key_is_read_anew_for_every_request(tmp_path: Path) -> None:
     key = tmp_path / "key"
     key.write_text("old\n")
-    end = events(chunk("yes"), "[DONE]")
+    end = events(chunk("yes"), END, "[DONE]")
     async with against(end, llm_api_key_file=key) as (llm, endpoint):
         await said(llm)
         key.write_text("new\n")
@@ -200,8 +93,8 @@ async def test_the_key_is_read_anew_for_every_request(tmp_path: Path) -> None:
 
 async def test_no_key_is_sent_where_none_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "for-somebody-else")
-    async with against(events(chunk("yes"), "[DONE]")) as (llm, endpoint):
-        assert await said(llm) == ["yes", AnswerEnd(model="m")]
+    async with against(events(chunk("yes"), END, "[DONE]")) as (llm, endpoint):
+        assert await said(llm) == ["yes", AnswerEnd(model="m", finish_reason="stop")]
 
     assert b"authorization" not in endpoint.requests[0].lower()
 
