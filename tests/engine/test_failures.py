@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import sys
+import weakref
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 
-from compressors.engine import BatchReport, Engine, EngineSettings
-from compressors.engine.failures import is_out_of_memory
+from compressors.engine import BatchReport, DeviceLost, Engine, EngineSettings
+from compressors.engine.failures import free_memory, is_out_of_memory
 from compressors.errors import ModelFailure, Unavailable
 from compressors.protocols import Encoded
 from tests.engine.fakes import PATIENCE, Failing, Small, Summing, gate, row, until
@@ -43,7 +47,7 @@ def test_a_row_that_breaks_its_batch_fails_alone() -> None:
 
 
 def test_a_call_with_a_bad_row_fails_at_once_and_spares_the_device_the_rest() -> None:
-    model = Failing(POISON, lambda: ValueError)
+    model = Failing(POISON, ValueError)
     with Engine(EngineSettings(batch_tokens=10)) as engine:
         forward = engine.wrap(model, name="model")
 
@@ -75,9 +79,70 @@ def test_out_of_memory_halves_the_batch_and_those_to_come() -> None:
 
         assert forward([row(32)] * 64) == [32] * 64
         assert engine.stats().models[0].batch_tokens == 256
+        assert engine.stats().out_of_memory >= 3
         asked = len(model.model.batches)
         assert forward([row(32)] * 64) == [32] * 64
     assert model.model.sizes[asked:] == [8] * 8
+
+
+class Large:
+    """What a run holds."""
+
+
+def _allocate(_: Large) -> None:
+    raise RuntimeError("CUDA out of memory. Tried to allocate a lot")
+
+
+class Holding:
+    """Runs out of memory on more than one row, and fails if what it held then is still there."""
+
+    def __init__(self) -> None:
+        self.held: Callable[[], object] = lambda: None
+
+    def __call__(self, batch: Sequence[Encoded]) -> Sequence[int]:
+        if self.held() is not None:
+            raise ValueError("what failed holds its memory")
+        large = Large()
+        if len(batch) == 1:
+            return [1]
+        self.held = weakref.ref(large)
+        try:
+            _allocate(large)
+        except RuntimeError as error:
+            raise ModelFailure("the model failed") from error
+        raise AssertionError
+
+
+def test_a_run_without_memory_lets_go_of_it_before_its_halves_run() -> None:
+    with Engine() as engine:
+        assert engine.wrap(Holding(), name="model")([row(4)] * 4) == [1] * 4
+
+
+@dataclass
+class Cuda:
+    """``torch.cuda``, as far as the engine knows it."""
+
+    initialized: bool
+    emptied: int = 0
+
+    def is_initialized(self) -> bool:
+        return self.initialized
+
+    def empty_cache(self) -> None:
+        self.emptied += 1
+
+
+@pytest.mark.parametrize("initialized", [True, False])
+def test_the_cache_of_a_cuda_that_is_in_use_is_emptied(
+    initialized: bool,  # noqa: FBT001 - a parameter of the test
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuda = Cuda(initialized)
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(cuda=cuda))
+
+    free_memory(MemoryError())
+
+    assert cuda.emptied == int(initialized)
 
 
 def test_a_row_that_never_fits_into_memory_fails_and_the_others_go_on() -> None:
@@ -108,7 +173,7 @@ def _lost() -> BaseException:
 
 @pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, _lost])
 def test_a_dead_device_fails_everybody_and_says_so(error: Callable[[], BaseException]) -> None:
-    deaths: list[BaseException] = []
+    deaths: list[DeviceLost] = []
     model = Failing(POISON, error)
     with (
         gate() as gated,
@@ -126,7 +191,7 @@ def test_a_dead_device_fails_everybody_and_says_so(error: Callable[[], BaseExcep
 
         assert first.result(PATIENCE) == [2]
         for call in (doomed, *waiting):
-            with pytest.raises(Unavailable, match="died"):
+            with pytest.raises(Unavailable, match="the device is lost"):
                 call.result(PATIENCE)
         until(lambda: len(deaths) == 1)
         assert not engine.alive
