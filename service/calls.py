@@ -56,7 +56,8 @@ Around = Callable[[Call], AbstractAsyncContextManager[None]]
 class Wrapping(grpc.aio.ServerInterceptor):
     """Wraps the calls of one service; all others, such as health, pass untouched.
 
-    A request is decoded inside, so that bytes which are no request are ``InvalidInput`` too.
+    A request is received and decoded inside: nobody has to take in the bytes of a call that is
+    refused, and bytes which are no request are ``InvalidInput`` too.
     """
 
     def __init__(self, service: str, arounds: Sequence[Around]) -> None:
@@ -73,28 +74,31 @@ class Wrapping(grpc.aio.ServerInterceptor):
         if handler is None or service != self._service:
             return handler
         if handler.response_streaming:
-            return grpc.unary_stream_rpc_method_handler(
+            return grpc.stream_stream_rpc_method_handler(
                 self._streaming(method, handler), response_serializer=handler.response_serializer
             )
-        return grpc.unary_unary_rpc_method_handler(
+        # On the wire one request and a stream of one are the same, but only with a stream it is
+        # for us to say when it is received.
+        return grpc.stream_unary_rpc_method_handler(
             self._unary(method, handler), response_serializer=handler.response_serializer
         )
 
     # The annotations of grpc describe synchronous handlers only, hence Any.
     def _unary(self, method: str, handler: Any) -> Any:  # noqa: ANN401
-        async def behave(raw: bytes, context: Context) -> Any:  # noqa: ANN401
+        async def behave(sent: AsyncIterator[bytes], context: Context) -> Any:  # noqa: ANN401
             async with self._around(Call(self._service, method, "unary", id_of(context), context)):
-                return await handler.unary_unary(_decoded(handler, raw), context)
+                return await handler.unary_unary(await _received(handler, sent), context)
 
         return behave
 
     def _streaming(self, method: str, handler: Any) -> Any:  # noqa: ANN401
         # Not a generator: grpc would leave it suspended when a client goes away while a message
         # is on its way, and what is around the call would not end before the garbage collector.
-        async def behave(raw: bytes, context: Context) -> None:
+        async def behave(sent: AsyncIterator[bytes], context: Context) -> None:
             call = Call(self._service, method, "server_stream", id_of(context), context)
             async with self._around(call):
-                messages: AsyncIterator[Any] = handler.unary_stream(_decoded(handler, raw), context)
+                request = await _received(handler, sent)
+                messages: AsyncIterator[Any] = handler.unary_stream(request, context)
                 async with aclosing(messages):  # type: ignore[type-var]
                     async for message in messages:
                         await context.write(message)
@@ -129,7 +133,11 @@ def _first(context: Context, key: str) -> str | None:
     return None
 
 
-def _decoded(handler: Any, raw: bytes) -> Any:  # noqa: ANN401 - any request
+async def _received(handler: Any, sent: AsyncIterator[bytes]) -> Any:  # noqa: ANN401 - any request
+    raw = await anext(aiter(sent), None)
+    if raw is None:
+        # Of a message that was too large the client hears from gRPC itself, as RESOURCE_EXHAUSTED.
+        raise InvalidInput("", "no message came, or one that is too large")
     try:
         return handler.request_deserializer(raw)
     except DecodeError as error:

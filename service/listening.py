@@ -40,11 +40,18 @@ def public_server(
     add_to_server: Any = pb_grpc.add_CompressionServiceServicer_to_server  # has no annotations
     add_to_server(servicer, server)
     health.add_to(server)
-    if settings.reflection:
+    if _reflects(settings):
         names = (SERVICE, "grpc.health.v1.Health", reflection.SERVICE_NAME)
         add_ServerReflectionServicer_to_server(ReflectionServicer(names), server)
     credentials = credentials_of(settings)
     return server, _bound(server, settings.host, settings.port, credentials)
+
+
+def _reflects(settings: Settings) -> bool:
+    if settings.reflection == "auto":
+        # Reflection asks for no token. Certificates are asked for of everybody who connects.
+        return settings.auth_tokens_file is None and settings.auth_jwks_file is None
+    return settings.reflection == "true"
 
 
 def health_server(settings: Settings, health: Health, port: int) -> tuple[grpc.aio.Server, int]:

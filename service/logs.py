@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from service.calls import Call
+from service.identity import tenant
 
 _LOG = logging.getLogger(__name__)
 _OURS = ("service", "compressors", "retrieval")
@@ -106,5 +107,6 @@ async def logged(call: Call) -> AsyncIterator[None]:
                 "code": call.code(ended).name,
                 "seconds": round(time.perf_counter() - start, 6),
                 "peer": call.context.peer(),
+                "tenant": tenant(),
             },
         )

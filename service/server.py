@@ -21,7 +21,7 @@ from typing import Final, NoReturn
 
 from compressors.engine import DeviceLost, EngineStats
 from compressors.errors import Unavailable
-from service.auth import Authenticated, Tokens
+from service.auth import asked_of_callers
 from service.calls import Around
 from service.gate import Gate, Phase
 from service.health import Health
@@ -171,10 +171,8 @@ async def listening(settings: Settings) -> AsyncIterator[Server]:
 
 
 def _arounds(settings: Settings, metrics: Metrics, gate: Gate) -> list[Around]:
-    arounds: list[Around] = [logged, metrics.measured, translated, metrics.refusals]
-    if settings.auth_tokens_file is not None:
-        arounds.append(Authenticated(Tokens(settings.auth_tokens_file)))
-    return [*arounds, gate.passing]
+    outer: list[Around] = [logged, metrics.measured, translated, metrics.refusals]
+    return [*outer, *asked_of_callers(settings), gate.passing]
 
 
 def _stats(gate: Gate) -> EngineStats | None:

@@ -24,6 +24,7 @@ from service.border_out import (
     wired,
 )
 from service.calls import Context
+from service.identity import tenant
 from service.llm import AnswerEnd, DownstreamLlm
 from service.pipeline import Pipeline
 from service.prompt import Template
@@ -69,13 +70,13 @@ class CompressionServicer(pb_grpc.CompressionServiceServicer):
         self, request: pb.CompressRequest, context: Context
     ) -> pb.CompressResponse:
         return await self._compressed(
-            request_from_pb(request), Work(self._deadline(context)), response_to_pb
+            request_from_pb(request), Work(self._deadline(context), tenant=tenant()), response_to_pb
         )
 
     async def CompressStream(  # noqa: N802 - named by the contract
         self, request: pb.CompressStreamRequest, context: Context
     ) -> AsyncIterator[pb.CompressStreamResponse]:
-        work = Work(self._deadline(context))
+        work = Work(self._deadline(context), tenant=tenant())
         with inside("request"):
             values = request_from_pb(request.request)
             self._pipeline().check(values)
@@ -101,7 +102,7 @@ class CompressionServicer(pb_grpc.CompressionServiceServicer):
         now, deadline = time.monotonic(), self._deadline(context)
         question = question_from_pb(request, deadline=deadline)
         # What is compressed too late is of no use: the other half of the time is for the answer.
-        work = Work(now + (deadline - now) / 2)
+        work = Work(now + (deadline - now) / 2, tenant=tenant())
         with inside("compress"):
             response, result = await self._compressed(
                 request_from_pb(request.compress), work, lambda r: (response_to_pb(r), r)

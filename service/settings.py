@@ -16,6 +16,7 @@ Seconds = Annotated[float, Between(0, 86_400)]
 Device = Literal["auto", "cpu", "cuda"]
 Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 ExitOverflow = Literal["window", "head-tail", "error"]
+Reflection = Literal["auto", "true", "false"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
 
@@ -43,6 +44,9 @@ class Settings:
     """Padded tokens of a batch; 0 chooses by device."""
     max_queued_tokens: CountOrAuto = 0
     """Tokens that may wait before requests are refused; 0 chooses by device."""
+    cache_bytes: CountOrAuto = 64 * 1024 * 1024
+    """Memory for texts that were tokenised, and queries read in documents, before; each tenant
+    finds only its own; 0: none."""
     default_deadline_seconds: Annotated[float, Between(0.001, 86_400)] = 60.0
     """What a request may take that comes without a deadline."""
     max_message_bytes: Annotated[int, Between(1024, 2**31 - 1)] = 16 * 1024 * 1024
@@ -71,15 +75,30 @@ class Settings:
     """A device that finishes nothing for so long while somebody waits is lost: all who wait get
     UNAVAILABLE, and the process ends with the status 70. More than any batch takes."""
     auth_tokens_file: Path | None = None
-    """A file with one bearer token a line; none: no authentication."""
+    """A file with one bearer token a line, which the name of its tenant and a space may precede;
+    with none of this nor ``auth_jwks_file``, nobody is asked for a token."""
+    auth_jwks_file: Path | None = None
+    """A JWK set with the public keys that JSON Web Tokens of callers are checked with, with the
+    extra ``jwt``: RS256, ES256 or EdDSA."""
+    auth_jwt_audience: str | None = None
+    """What has to be among the audiences (``aud``) of such a token."""
+    auth_jwt_issuer: str | None = None
+    """Who has to be its issuer (``iss``); none: whoever has the keys."""
+    auth_jwt_tenant_claim: str = "sub"
+    """The claim of it that names the tenant."""
     tls_cert_file: Path | None = None
     """The certificate of the server, PEM; none: plaintext."""
     tls_key_file: Path | None = None
     """Its key, PEM."""
     tls_client_ca_file: Path | None = None
-    """What client certificates must be signed by, PEM; none: clients need no certificate."""
-    reflection: bool = True
-    """Whether the server describes its own contract."""
+    """What client certificates must be signed by, PEM; none: clients need no certificate. The
+    tenant is whom it names, unless a token does."""
+    tls_client_names: str | None = None
+    """The only names of such certificates that are let in, with commas between them: SPIFFE IDs,
+    other alternative names or common names; none: all that are signed."""
+    reflection: Reflection = "auto"
+    """Whether the server describes its own contract, to everybody; ``auto``: only where nobody is
+    asked for a token."""
     exit_causal_lm: str | None = None
     """A causal LM, by directory or hub name: the backend ``causal-lm`` of ``exit``, its default
     then."""
@@ -141,6 +160,13 @@ class Settings:
             raise ValueError("tls_cert_file and tls_key_file: set both or neither")
         if self.tls_client_ca_file and not self.tls_cert_file:
             raise ValueError("tls_client_ca_file: needs tls_cert_file")
+        if self.tls_client_names and not self.tls_client_ca_file:
+            raise ValueError("tls_client_names: needs tls_client_ca_file")
+        if bool(self.auth_jwks_file) != bool(self.auth_jwt_audience):
+            # A token that was made for another service is none for this one.
+            raise ValueError("auth_jwks_file and auth_jwt_audience: set both or neither")
+        if self.auth_jwt_issuer and not self.auth_jwks_file:
+            raise ValueError("auth_jwt_issuer: needs auth_jwks_file")
         if self.llm_base_url and self.llm_langchain:
             raise ValueError("llm_base_url and llm_langchain: set one of them")
         if self.llm_base_url and not self.llm_model:

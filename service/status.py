@@ -15,6 +15,7 @@ from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import (  # type: ignore[import-untyped] # has no stubs
     BadRequest,
     ErrorInfo,
+    QuotaFailure,
     RetryInfo,
 )
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped] # has no stubs
@@ -27,10 +28,11 @@ from compressors.errors import (
     ModelFailure,
     NotFound,
     Overloaded,
+    QuotaExceeded,
     Unavailable,
 )
 from service.calls import REQUEST_ID, Call
-from service.refusals import NotConfigured, Unauthenticated
+from service.refusals import NotAllowed, NotConfigured, Unauthenticated
 
 _LOG = logging.getLogger(__name__)
 
@@ -43,6 +45,7 @@ STATUS: dict[type[CompressionError], grpc.StatusCode] = {
     Cancelled: grpc.StatusCode.CANCELLED,
     ModelFailure: grpc.StatusCode.INTERNAL,
     Unauthenticated: grpc.StatusCode.UNAUTHENTICATED,
+    NotAllowed: grpc.StatusCode.PERMISSION_DENIED,
     NotConfigured: grpc.StatusCode.FAILED_PRECONDITION,
 }
 
@@ -103,8 +106,19 @@ def _details(error: CompressionError) -> list[Message]:
         retry = RetryInfo()
         seconds = min(error.retry_after, _LATEST_RETRY)
         retry.retry_delay.FromMilliseconds(max(1, math.ceil(seconds * 1000)))
-        return [retry]
+        return [retry, _quota(error)] if isinstance(error, QuotaExceeded) else [retry]
     return []
+
+
+def _quota(error: QuotaExceeded) -> QuotaFailure:
+    violation = QuotaFailure.Violation(
+        subject=f"tenant:{_cut(error.tenant)}",
+        description=_cut(str(error)),
+        api_service=DOMAIN,
+        quota_metric="tokens per minute",
+        quota_value=error.limit,
+    )
+    return QuotaFailure(violations=[violation])
 
 
 def _info(reason: str, request_id: str) -> ErrorInfo:

@@ -52,11 +52,26 @@ async def test_every_call_of_the_service_needs_a_token_but_health_does_not(tmp_p
         health = await health_pb2_grpc.HealthStub(hand.channel).Check(
             health_pb2.HealthCheckRequest()
         )
-        names = await listed(hand.channel)
 
     assert codes == [UNAUTHENTICATED] * 3
     assert health.status == health_pb2.HealthCheckResponse.SERVING
-    assert "condensery.v1.CompressionService" in names
+
+
+@pytest.mark.parametrize(("reflection", "described"), [("auto", False), ("true", True)])
+async def test_where_tokens_are_asked_for_the_contract_is_told_on_demand_only(
+    tmp_path: Path, reflection: str, *, described: bool
+) -> None:
+    tokens = tmp_path / "tokens"
+    tokens.write_text("one")
+
+    async with served(auth_tokens_file=tokens, reflection=reflection) as hand:
+        try:
+            names = await listed(hand.channel)
+        except grpc.aio.AioRpcError as error:
+            assert error.code() is grpc.StatusCode.UNIMPLEMENTED  # noqa: PT017 - one of two ends
+            names = set()
+
+    assert ("condensery.v1.CompressionService" in names) is described
 
 
 async def test_a_stranger_does_not_learn_what_is_wrong_with_a_request(tmp_path: Path) -> None:
@@ -73,13 +88,13 @@ def test_tokens_change_with_their_file(tmp_path: Path) -> None:
     path, other = tmp_path / "tokens", tmp_path / "other"
     path.write_text("one")
     tokens = Tokens(path)
-    before = [tokens.accept(token) for token in ("one", "new")]
+    before = [tokens.tenant(token) for token in ("one", "new")]
 
     other.write_text("new")
     os.replace(other, path)  # noqa: PTH105 - as Kubernetes does it
 
-    assert before == [True, False]
-    assert [tokens.accept(token) for token in ("one", "new")] == [False, True]
+    assert before == ["", None]
+    assert [tokens.tenant(token) for token in ("one", "new")] == [None, ""]
 
 
 @pytest.mark.parametrize("spoil", [Path.unlink, lambda path: path.write_text("# none\n")])
@@ -92,8 +107,8 @@ def test_a_spoiled_file_takes_no_token_away(
 
     spoil(path)
 
-    assert tokens.accept("one")
-    assert not tokens.accept("")
+    assert tokens.tenant("one") == ""
+    assert tokens.tenant("") is None
 
 
 @pytest.mark.parametrize("content", [None, "", "# none\n\n"])

@@ -136,7 +136,7 @@ async def test_the_server_describes_its_contract() -> None:
 
 
 async def test_the_contract_can_be_kept_to_oneself() -> None:
-    async with served(reflection=False) as hand:
+    async with served(reflection="false") as hand:
         with pytest.raises(grpc.aio.AioRpcError) as caught:
             await listed(hand.channel)
 

@@ -20,7 +20,7 @@ def test_reads_every_kind_of_value_from_the_environment() -> None:
             "CONDENSERY_HEALTH_PORT": "none",
             "CONDENSERY_DEVICE": "CPU",
             "CONDENSERY_DRAIN_SECONDS": "2.5",
-            "CONDENSERY_REFLECTION": "off",
+            "CONDENSERY_REFLECTION": "FALSE",
             "CONDENSERY_AUTH_TOKENS_FILE": "/run/tokens",
             "CONDENSERY_INDEXES": "news=/i/news, law=/i/law",
             "HOME": "/root",
@@ -32,7 +32,7 @@ def test_reads_every_kind_of_value_from_the_environment() -> None:
         health_port=None,
         device="cpu",
         drain_seconds=2.5,
-        reflection=False,
+        reflection="false",
         auth_tokens_file=Path("/run/tokens"),
         indexes={"news": "/i/news", "law": "/i/law"},
     )
