@@ -31,14 +31,16 @@ from compressors.values import Scoring
 from compressors.work import current
 from service.calls import Call
 from service.engine_metrics import EngineMetrics
-from service.refusals import NotConfigured, Unauthenticated
+from service.refusals import NotAllowed, NotConfigured, Unauthenticated
 from service.request import Result
 from service.status import reason_of
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _CALL: Final = ("grpc_type", "grpc_service", "grpc_method")
 _OTHER, _NOBODY = "other", "none"
-_REFUSALS: Final = (InvalidInput, NotFound, Overloaded, Unavailable, Unauthenticated, NotConfigured)
+_REFUSALS: Final = (
+    InvalidInput, NotFound, Overloaded, Unavailable, Unauthenticated, NotAllowed, NotConfigured,
+)  # fmt: skip
 
 
 class Metrics:
