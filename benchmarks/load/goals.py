@@ -50,7 +50,7 @@ def of_loads(loads: Sequence[Load], full: Window, deadline: float) -> list[Goal]
     for load in loads:
         if load.recovery is None:
             continue
-        name, window = f"{load.share:g} x capacity", load.window
+        name, window = load.name, load.window
         goodput = window.tokens_per_second / full.tokens_per_second
         accepted, refused = quantile(window.accepted, 0.99), quantile(window.refused, 0.99)
         recovery = load.recovery.seconds

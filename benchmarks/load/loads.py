@@ -109,8 +109,7 @@ class Recovery:
 class Load:
     """What became of requests at one load."""
 
-    share: float
-    """Of the capacity."""
+    name: str
     window: Window
     batches: Batches
     """What the device did from the first request to the last answer."""
@@ -133,12 +132,20 @@ async def references(caller: Caller, pool: Sequence[Sent]) -> dict[str, Expected
     return {sent.id: await caller.reference(sent, deadline=600.0) for sent in pool}
 
 
-async def capacity(caller: Caller, plan: Plan) -> Window:
-    """What is answered while as many clients wait as the plan has."""
+async def capacity(caller: Caller, server: Server, plan: Plan) -> Load:
+    """What is answered while as many clients wait as the plan has.
+
+    Raises ``ValueError`` if that is nothing: then there is nothing to take shares of.
+    """
     end = plan.warm + plan.seconds
     requests = shuffled_for_ever(plan.pool, seed=plan.seed)
+    before = await server.batches()
     outcomes = await closed_loop(caller, requests, clients=plan.clients, seconds=end)
-    return Window(outcomes, plan.warm, end)
+    batches = (await server.batches()).since(before)
+    window = Window(outcomes, plan.warm, end)
+    if not window.tokens_per_second:
+        raise ValueError(f"nothing was answered well in {plan.seconds:g} s")
+    return Load("closed loop", window, batches, recovery=None)
 
 
 async def at_load(caller: Caller, server: Server, plan: Plan, share: float, full: float) -> Load:
@@ -155,7 +162,7 @@ async def at_load(caller: Caller, server: Server, plan: Plan, share: float, full
     outcomes = await open_loop(caller, arrivals, deadline=plan.deadline)
     batches = (await server.batches()).since(before)
     recovery = recovered(outcomes, end, end + plan.calm) if share > 1 else None
-    return Load(share, Window(outcomes, plan.warm, end), batches, recovery)
+    return Load(f"{share:g} x", Window(outcomes, plan.warm, end), batches, recovery)
 
 
 def recovered(outcomes: Sequence[Outcome], start: float, end: float) -> Recovery:

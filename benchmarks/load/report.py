@@ -20,21 +20,26 @@ _SHOWN: Final = (0.5, 0.95, 0.99)
 _BAD: Final = (End.CUT, End.LATE, End.WRONG, End.FAILED)
 
 
-def loads_table(full: Window, loads: Sequence[Load], batch_tokens: int) -> Table:
-    """What came of each load; the first row is the closed loop that the others are shares of."""
-    rows = [("closed loop", *_window(full, full), "-", "-")]
-    for load in loads:
-        fill, padding = load.batches.fill(batch_tokens), load.batches.padding
-        name = f"{load.share:g} x"
-        rows.append((name, *_window(load.window, full), f"{fill:.0%}", f"{padding:.1%}"))
+def loads_table(full: Load, loads: Sequence[Load], batch_tokens: int) -> Table:
+    """What came of each load; the first row is what the others are shares of."""
+    everything = (full, *loads)
+    rows = tuple(
+        (
+            load.name,
+            *_window(load.window, full.window.tokens_per_second),
+            f"{load.batches.fill(batch_tokens):.0%}",
+            f"{load.batches.padding:.1%}",
+        )
+        for load in everything
+    )
     behind = max((load.window.behind for load in loads), default=0.0)
-    gap = max((one.gap for w in (full, *(x.window for x in loads)) for one in w.sent), default=0.0)
+    gap = max((one.gap for load in everything for one in load.window.outcomes), default=0.0)
     return Table(
         "Loads",
         ("load", "sent", "good tokens/s", "of capacity", "p50", "p95", "p99", "refused",
          *(end.value for end in _BAD), "refused p99", "fill", "padding"),
-        tuple(rows),
-        f"Latencies are of what was accepted, from when it was to be sent; the generator was late"
+        rows,
+        "Latencies are of what was accepted, from when it was to be sent; the generator was late"
         f" by {milliseconds(behind)} at p99. Scores differ from an idle server's by at most"
         f" {gap:.1e}.",
     )  # fmt: skip
@@ -48,7 +53,7 @@ def recovery_table(loads: Sequence[Load]) -> Table:
             seconds, after = load.recovery.seconds, load.recovery.after.accepted
             told = "not in time" if seconds == inf else f"{seconds:.1f} s"
             shown = [milliseconds(quantile(after, share)) for share in (0.5, 0.99)]
-            rows.append((f"{load.share:g} x", told, str(len(after)), *shown))
+            rows.append((load.name, told, str(len(after)), *shown))
     return Table(
         "After an overload, at half of the capacity",
         ("load before", "last one not answered well", "answered after it", "p50", "p99"),
@@ -120,12 +125,11 @@ def memory_table(found: Memory) -> Table:
     )
 
 
-def _window(window: Window, full: Window) -> tuple[str, ...]:
-    share = window.tokens_per_second / full.tokens_per_second if full.tokens_per_second else 0.0
+def _window(window: Window, full: float) -> tuple[str, ...]:
     return (
         str(len(window.sent)),
         f"{window.tokens_per_second:,.0f}",
-        f"{share:.0%}",
+        f"{window.tokens_per_second / full:.0%}",
         *(milliseconds(quantile(window.accepted, part)) for part in _SHOWN),
         str(window.ends[End.REFUSED]),
         *(str(window.ends[end]) for end in _BAD),

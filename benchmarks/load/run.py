@@ -71,26 +71,27 @@ class Run:
         with self._counted("references") as caller:
             expected = await references(caller, plan.pool)
         with self._counted("closed loop", expected=expected) as caller:
-            full = await capacity(caller, plan)
+            full = await capacity(caller, self.server, plan)
         found = []
         for share in self.options.loads:
             with self._counted(f"{share:g} x capacity", expected=expected) as caller:
-                rate = full.tokens_per_second
+                rate = full.window.tokens_per_second
                 found.append(await at_load(caller, self.server, plan, share, rate))
-            self._saw(found[-1].window.outcomes)
-        self._saw(full.outcomes)
+        for load in (full, *found):
+            self._saw(load.window.outcomes)
         self.show(report.loads_table(full, found, self.options.batch_tokens))
         self.show(report.recovery_table(found))
-        times = {f"{load.share:g} x": Times.of(load.window.sent) for load in found}
+        times = {load.name: Times.of(load.window.sent) for load in found}
         self.show(report.times_table(times))
-        self.goals += goals.of_loads(found, full, plan.deadline)
+        self.goals += goals.of_loads(found, full.window, plan.deadline)
 
     async def overhead(self) -> None:
         """Requests of 10 passages, one after the other."""
         count = self.options.alone
         pool = mixed(count, passages=(_PASSAGES,), seed=_SEED, count_tokens=MiniLmCounter().count)
         with self._counted("overhead") as caller:
-            outcomes = await alone(caller, pool)
+            expected = await references(caller, pool)
+            outcomes = await alone(replace(caller, expected=expected), pool)
         self._saw(outcomes)
         times = Times.of(outcomes)
         self.show(report.times_table({f"{_PASSAGES} passages, alone": times}))
@@ -115,6 +116,7 @@ class Run:
                 batch_tokens=options.batch_tokens,
                 rounds=options.rounds,
             )
+        self._saw(found.outcomes)
         self.show(report.sides_table(found))
         self.goals.append(goals.of_saturation(found, gpu=gpu))
 

@@ -1,20 +1,35 @@
 """Three times what the server can do: it does what it can, and refuses the rest at once."""
 
-import asyncio
+import os
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import grpc
-import pytest
-
+from benchmarks.load.answers import End
+from benchmarks.load.client import connected
+from benchmarks.load.loads import Plan, at_load, capacity, quantile, references
+from benchmarks.load.requests import Sent
+from benchmarks.load.server import Server
 from compressors.protocols import Encoded
-from tests.service.hand import LOUVRE, Overlap, documents, end_of, request, served
+from tests.service.hand import LOUVRE, Overlap, documents, request, served
 
-SECONDS_A_ROW = 0.002
 DOCUMENTS = 10
-CAPACITY = 1 / (SECONDS_A_ROW * 2 * DOCUMENTS)
-CALLS = 300
+SECONDS_A_ROW = 0.001
+ROWS = 2 * DOCUMENTS
+"""A sentence is a row."""
+TOKENS = DOCUMENTS * len(LOUVRE.split())
+POSSIBLE = TOKENS / (ROWS * SECONDS_A_ROW)
+"""Input tokens a second, if the device never waits."""
+
+PLAN = Plan(
+    pool=(Sent("louvre", request(documents=documents(*[LOUVRE] * DOCUMENTS)), TOKENS),),
+    seconds=3.0,
+    warm=1.0,
+    calm=3.0,
+    deadline=1.0,
+    clients=16,
+    seed=1,
+)
 
 
 @dataclass
@@ -26,30 +41,23 @@ class Slow(Overlap):
         return super().__call__(batch)
 
 
-@pytest.mark.slow
-async def test_overload_costs_no_goodput_and_is_refused_at_once() -> None:
-    sent = request(documents=documents(*[LOUVRE] * DOCUMENTS))
-    ends: list[tuple[grpc.StatusCode, float]] = []
+async def test_three_times_the_capacity_costs_no_goodput_and_is_refused_at_once() -> None:
+    async with (
+        served(model=Slow(), metrics_port=0) as hand,
+        connected(hand.server.target, 2) as caller,
+    ):
+        assert hand.server.ports.metrics is not None
+        server = Server(os.getpid(), hand.server.target, hand.server.ports.metrics)
+        knowing = replace(caller, expected=await references(caller, PLAN.pool))
+        full = (await capacity(knowing, server, PLAN)).window
+        load = await at_load(knowing, server, PLAN, 3.0, full.tokens_per_second)
 
-    async with served(model=Slow(), max_queued_tokens=2000) as hand:
-
-        async def ask() -> None:
-            start = time.monotonic()
-            code = await end_of(hand.stub.Compress(sent, timeout=5))
-            ends.append((code, time.monotonic() - start))
-
-        start = time.monotonic()
-        asking = []
-        for _ in range(CALLS):
-            # Open loop: the next one comes whether or not the others were answered.
-            asking.append(asyncio.create_task(ask()))
-            await asyncio.sleep(1 / (3 * CAPACITY))
-        await asyncio.gather(*asking)
-        seconds = time.monotonic() - start
-
-    answered = sorted(s for code, s in ends if code is grpc.StatusCode.OK)
-    refused = sorted(s for code, s in ends if code is grpc.StatusCode.RESOURCE_EXHAUSTED)
-    assert len(answered) + len(refused) == CALLS
-    assert len(answered) / seconds >= 0.8 * CAPACITY
-    assert answered[int(0.99 * len(answered))] < 5
-    assert refused[int(0.99 * len(refused))] < 0.05
+    assert 0.8 * POSSIBLE <= full.tokens_per_second <= 1.05 * POSSIBLE
+    assert set(load.window.ends) == {End.GOOD, End.REFUSED}
+    assert load.window.tokens_per_second >= 0.9 * full.tokens_per_second
+    assert quantile(load.window.accepted, 0.99) <= PLAN.deadline
+    assert quantile(load.window.refused, 0.99) <= 0.05
+    assert load.recovery is not None
+    assert load.recovery.seconds <= 5
+    assert len(load.recovery.after.sent) >= 10
+    assert quantile(load.recovery.after.accepted, 0.99) <= PLAN.deadline
