@@ -148,6 +148,11 @@ class Settings:
     """Whether the LLM endpoint serves as the summarizer ``openai``."""
     prompt_template_file: Path | None = None
     """The prompt for the LLM, with {query} and {context}; none: the built-in one."""
+    otlp_endpoint: str | None = None
+    """Where traces go, over gRPC, such as http://collector:4317; needs the extra ``otel``. None: no
+    traces."""
+    otlp_sample_ratio: Annotated[float, Between(0, 1)] = 1.0
+    """The share of calls that is traced, of those whose caller has not decided that."""
     log_level: LogLevel = "INFO"
     """What is logged."""
 
@@ -175,6 +180,8 @@ class Settings:
             raise ValueError("summarizer_openai: needs llm_base_url")
         if self.exit_lora and not self.exit_causal_lm:
             raise ValueError("exit_lora: needs exit_causal_lm")
+        if self.otlp_endpoint and not self.otlp_endpoint.startswith(("http://", "https://")):
+            raise ValueError("otlp_endpoint: must begin with http:// or https://")
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Settings:
