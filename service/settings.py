@@ -159,6 +159,7 @@ class Settings:
     def __post_init__(self) -> None:
         check_bounds(self)
         self._check_pairs()
+        self._check_addresses()
 
     def _check_pairs(self) -> None:
         if (self.tls_cert_file is None) != (self.tls_key_file is None):
@@ -172,14 +173,16 @@ class Settings:
             raise ValueError("auth_jwks_file and auth_jwt_audience: set both or neither")
         if self.auth_jwt_issuer and not self.auth_jwks_file:
             raise ValueError("auth_jwt_issuer: needs auth_jwks_file")
+        if self.exit_lora and not self.exit_causal_lm:
+            raise ValueError("exit_lora: needs exit_causal_lm")
+
+    def _check_addresses(self) -> None:
         if self.llm_base_url and self.llm_langchain:
             raise ValueError("llm_base_url and llm_langchain: set one of them")
         if self.llm_base_url and not self.llm_model:
             raise ValueError("llm_model: must be set with llm_base_url")
         if self.summarizer_openai and not self.llm_base_url:
             raise ValueError("summarizer_openai: needs llm_base_url")
-        if self.exit_lora and not self.exit_causal_lm:
-            raise ValueError("exit_lora: needs exit_causal_lm")
         if self.otlp_endpoint and not self.otlp_endpoint.startswith(("http://", "https://")):
             raise ValueError("otlp_endpoint: must begin with http:// or https://")
 
