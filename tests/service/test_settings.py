@@ -115,6 +115,8 @@ def test_the_file_has_types_too(tmp_path: Path, value: str) -> None:
         ({"llm_base_url": "http://x", "llm_model": "m", "llm_langchain": "a:b"}, "llm_langchain"),
         ({"summarizer_openai": True}, "summarizer_openai"),
         ({"exit_lora": "x"}, "exit_lora"),
+        ({"otlp_endpoint": "collector:4317"}, "otlp_endpoint"),
+        ({"otlp_sample_ratio": 1.5}, "otlp_sample_ratio"),
         ({"max_documents": 0}, "max_documents"),
     ],
 )
