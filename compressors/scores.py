@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Final
 
 from compressors.errors import ModelFailure
 from compressors.values import Context, Scoring
+
+DIGITS: Final = 5
+"""Decimals of a score that count. What a device adds by chance, such as by what else was in a
+batch, is smaller in float32; so it decides nothing but where a score lies at the edge of a step."""
 
 
 class LexicalScores(tuple[float, ...]):
@@ -19,15 +24,21 @@ class LexicalScores(tuple[float, ...]):
 
 
 def checked(scores: Sequence[float], expected: int) -> list[float]:
-    """The scores as floats. Raises ``ModelFailure`` unless all are there and in [0, 1]."""
+    """The scores, rounded, as everything is to be decided by them: thresholds and orders.
+
+    Raises ``ModelFailure`` unless all are there and in [0, 1].
+    """
+    import numpy as np
+
     if len(scores) != expected:
         raise ModelFailure(f"{expected} scores expected, {len(scores)} given")
-    values = [float(score) for score in scores]
-    for value in values:
-        # Written so that NaN, which compares false, is refused too.
-        if not 0.0 <= value <= 1.0:
-            raise ModelFailure(f"a score is not in [0, 1]: {value}")
-    return values
+    values = np.asarray(scores, dtype=np.float64)
+    # Written so that NaN, which compares false, is refused too.
+    wrong = ~((values >= 0.0) & (values <= 1.0))
+    if wrong.any():
+        raise ModelFailure(f"a score is not in [0, 1]: {float(values[wrong][0])}")
+    rounded: list[float] = np.round(values, DIGITS).tolist()
+    return rounded
 
 
 def scored(context: Context, rows: Mapping[int, Sequence[float]]) -> Context:

@@ -11,6 +11,7 @@ from compressors.budget import Counter
 from compressors.chain import AtRate
 from compressors.chains import CHAINS, DEFAULT
 from compressors.errors import InvalidInput, NotFound
+from compressors.models.cache import Cache
 from compressors.protocols import Compressor
 from compressors.values import Document
 from service.request import (
@@ -69,6 +70,8 @@ class Catalogue:
     summarizers: tuple[str, ...]
     retrievers: Mapping[str, Retriever]
     chains: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: CHAINS)
+    cache: Cache | None = None
+    """What the models remember, if they do."""
 
     def counter(self, name: str | None) -> Counter:
         return _found(self.counters, name, "budget.tokenizer")

@@ -13,6 +13,7 @@ from compressors.errors import Unavailable
 from compressors.extractive import ExtractiveSummarizer
 from compressors.longllmlingua import QuestionReader
 from compressors.matching import Matching
+from compressors.models.cache import Cache
 from compressors.models.coverage import VocabularyReader
 from compressors.models.embedded import EmbeddedModel
 from compressors.models.loading import Placement
@@ -62,6 +63,8 @@ class Loader:
     settings: Settings
     placement: Placement
     engine: Engine
+    cache: Cache | None = None
+    """What the models that come with this package remember, if they do."""
 
     def sentence_scorers(self, embedded: EmbeddedModel) -> dict[str, SentenceScorer]:
         scorers: dict[str, SentenceScorer] = {}
@@ -104,7 +107,7 @@ class Loader:
             from compressors.models.sentence_encoder import SentenceEncoder
 
             encoders[CHECKPOINT] = SentenceEncoder.load(model, **self._options("encoder"))
-        return encoders | {EMBEDDED: MiniLmEncoder.load(**self._options("minilm"))}
+        return encoders | {EMBEDDED: MiniLmEncoder.load(**self._own_options("minilm"))}
 
     def question_readers(self) -> dict[str, QuestionReader]:
         model = self.settings.longllmlingua_model
@@ -161,7 +164,10 @@ class Loader:
         return CachedSummarizer(summarizer, cache, identity, reads_query=reads_query)
 
     def embedded(self) -> EmbeddedModel:
-        return EmbeddedModel.load(**self._options("embedded"))
+        return EmbeddedModel.load(**self._own_options("embedded"))
+
+    def _own_options(self, name: str) -> dict[str, Any]:
+        return {**self._options(name), "cache": self.cache}
 
     def _options(self, name: str) -> dict[str, Any]:
         return {
@@ -188,9 +194,10 @@ def sized(settings: Settings, placement: Placement) -> EngineSettings:
 
 def load_catalogue(settings: Settings, placement: Placement, engine: Engine) -> Catalogue:
     """Everything that the settings name. Raises ``ValueError`` or ``CompressionError``."""
-    loader = Loader(settings, placement, engine)
+    cache = Cache(settings.cache_bytes) if settings.cache_bytes else None
+    loader = Loader(settings, placement, engine, cache)
     # What is quick to refuse comes first.
-    counters = load_counters(settings.tokenizers, settings.default_tokenizer)
+    counters = load_counters(settings.tokenizers, settings.default_tokenizer, cache)
     embedded, segmenter, encoders = loader.embedded(), loader.segmenter(), loader.encoders()
     default = next(iter(encoders.values()))
     summarizers = loader.summarizers(default, segmenter)
@@ -207,6 +214,7 @@ def load_catalogue(settings: Settings, placement: Placement, engine: Engine) -> 
         counters=counters,
         summarizers=tuple(summarizers),
         retrievers=_retrievers(settings, default),
+        cache=cache,
     )
 
 

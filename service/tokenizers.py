@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from compressors.budget import Counter
+from compressors.models import minilm
+from compressors.models.cache import Cache
 from compressors.models.minilm import MiniLmCounter
 
 if TYPE_CHECKING:
@@ -79,12 +81,15 @@ class TiktokenCounter:
         return _ascending(offsets)
 
 
-def load_counters(tokenizers: Mapping[str, str], default: str) -> dict[str, Counter]:
+def load_counters(
+    tokenizers: Mapping[str, str], default: str, cache: Cache | None = None
+) -> dict[str, Counter]:
     """The built-in counter and the configured ones, the default first.
 
-    Raises ``ValueError`` naming a tokenizer that cannot be loaded or is not there.
+    With ``cache``, the built-in one knows the tokens that models with its vocabulary have. Raises
+    ``ValueError`` naming a tokenizer that cannot be loaded or is not there.
     """
-    counters: dict[str, Counter] = {BUILT_IN: MiniLmCounter()}
+    counters: dict[str, Counter] = {BUILT_IN: MiniLmCounter(minilm.tokenizers(cache))}
     for name, source in tokenizers.items():
         if name in counters:
             raise ValueError(f"tokenizers: {name} is built in")

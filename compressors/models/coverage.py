@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby, islice
-from typing import TYPE_CHECKING, Final
+from itertools import islice
+from typing import Final
 
 from compressors.languages import COMMON_WORDS
 from compressors.models import minilm
-from compressors.models.tokenization import ThreadTokenizers
-
-if TYPE_CHECKING:
-    from tokenizers import Encoding
+from compressors.models.tokenization import ThreadTokenizers, Tokens
 
 _CUT: Final = 0.45
 """Texts that are covered less are not read. See ``benchmarks.languages``: English is above .6."""
@@ -55,15 +52,18 @@ class VocabularyReader:
 
     tokenizers: ThreadTokenizers
     common: frozenset[str]
+    unknown: int
+    """The token of what the vocabulary cannot spell."""
 
     @classmethod
     def load(cls) -> VocabularyReader:
-        return cls.of(ThreadTokenizers(minilm.tokenizer))
+        return cls.of(minilm.tokenizers())
 
     @classmethod
     def of(cls, tokenizers: ThreadTokenizers) -> VocabularyReader:
         """With the tokenizers of a model."""
-        return cls(tokenizers, _common(tokenizers.own.get_vocab()))
+        vocabulary = tokenizers.own.get_vocab()
+        return cls(tokenizers, _common(vocabulary), vocabulary[_UNKNOWN])
 
     def reads(self, texts: Sequence[str]) -> list[bool]:
         found = self.coverages(texts)
@@ -73,23 +73,22 @@ class VocabularyReader:
 
     def coverages(self, texts: Sequence[str]) -> list[Coverage]:
         """What is known and what is not in the beginning of each text."""
-        beginnings = [text[:_MOST] for text in texts]
-        encodings = self.tokenizers.encode(beginnings)
+        # All of each text is tokenised: whoever scores it needs that, and may find it there.
         return [
-            self._coverage(text, encoding)
-            for text, encoding in zip(beginnings, encodings, strict=True)
+            self._coverage(text, tokens)
+            for text, tokens in zip(texts, self.tokenizers.tokens(texts), strict=True)
         ]
 
-    def _coverage(self, text: str, encoding: Encoding) -> Coverage:
+    def _coverage(self, text: str, tokens: Tokens) -> Coverage:
         known = foreign = 0
-        for start, end, pieces in _words(encoding):
-            verdict = self._is_known(text, start, end, pieces)
+        for start, end, pieces, is_spelt in _words(tokens, self.unknown):
+            verdict = self._is_known(text, start, end, pieces if is_spelt else 0)
             known += verdict is True
             foreign += verdict is False
         return Coverage(known, foreign)
 
-    def _is_known(self, text: str, start: int, end: int, pieces: Sequence[str]) -> bool | None:
-        """Of a word; ``None`` for what stands in texts of any language."""
+    def _is_known(self, text: str, start: int, end: int, pieces: int) -> bool | None:
+        """Of a word in so many pieces, 0 if it has none; ``None`` for what is in any language."""
         word = text[start:end]
         # Half of the words of an English text are decided here.
         if word in self.common:
@@ -100,9 +99,9 @@ class VocabularyReader:
             return False
         # Capitals begin names, which are the same everywhere. What is unknown in Latin script is
         # too long for a word.
-        if len(word) == 1 or word[0].isupper() or _UNKNOWN in pieces:
+        if len(word) == 1 or word[0].isupper() or not pieces:
             return None
-        if len(pieces) == 1:
+        if pieces == 1:
             return _is_known_whole(word)
         return False if _is_prose(text, start, end) else None
 
@@ -129,14 +128,18 @@ _ELSEWHERE: Final = frozenset().union(
 """Short words of other languages, for a text of few words."""
 
 
-def _words(encoding: Encoding) -> Iterator[tuple[int, int, list[str]]]:
-    """Where each word of an encoded text begins and ends, and its pieces."""
-    offsets, tokens = encoding.offsets, encoding.tokens
-    at = 0
-    for _, group in groupby(encoding.word_ids):
-        size = sum(1 for _ in group)
-        yield offsets[at][0], offsets[at + size - 1][1], tokens[at : at + size]
-        at += size
+def _words(tokens: Tokens, unknown: int) -> Iterator[tuple[int, int, int, bool]]:
+    """Where each word of the beginning of a text begins and ends, its pieces, whether all known."""
+    import numpy as np
+
+    read = tokens.at(slice(int(np.searchsorted(tokens.starts, _MOST))))
+    first = np.flatnonzero(np.diff(read.words, prepend=-1))
+    if not len(first):
+        return iter(())
+    sizes = np.diff(first, append=len(read))
+    spelt = ~np.logical_or.reduceat(read.ids == unknown, first)
+    starts, ends = read.starts[first], read.ends[first + sizes - 1]
+    return zip(starts.tolist(), ends.tolist(), sizes.tolist(), spelt.tolist(), strict=True)
 
 
 def _is_latin(word: str) -> bool:

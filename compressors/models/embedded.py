@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from compressors.fusion import Fusion
 from compressors.models import minilm
+from compressors.models.batches import steady
+from compressors.models.cache import Cache, cached
 from compressors.models.minilm import CLS, SEP
-from compressors.models.tokenization import ThreadTokenizers, Tokens, windows
+from compressors.models.tokenization import ThreadTokenizers, windows
 from compressors.protocols import Encoded, Forward, Pieces
 
 if TYPE_CHECKING:
@@ -67,16 +69,25 @@ class EmbeddedModel:
         device: str = "cpu",
         dtype: str = "float32",
         wrap: Callable[[Forward], Forward] = lambda forward: forward,
+        cache: Cache | None = None,
     ) -> EmbeddedModel:
-        """Embeddings from the base model, the rest from ``folder``. Raises ``Unavailable``."""
+        """Embeddings from the base model, the rest from ``folder``. Raises ``Unavailable``.
+
+        With ``cache``, a text is tokenised once, and a query read in a document once.
+        """
         import torch
 
         config, tuned = minilm.tuned(folder)
         model = minilm.bert({**minilm.weights(), **tuned}, device=device, dtype=dtype)
         heads = torch.cat([tuned["relevance.weight"], tuned["keep.weight"]]).to(device)
         bias = torch.cat([tuned["relevance.bias"], tuned["keep.bias"]]).to(device)
-        forward = wrap(TwoHeads(model, heads, bias, device))
-        tokenizers = ThreadTokenizers(minilm.tokenizer)
+        forward = cached(
+            wrap(steady(TwoHeads(model, heads, bias, device), device)),
+            cache,
+            kind="scores",
+            identity=f"{config['sha256']} {device} {dtype}",
+        )
+        tokenizers = minilm.tokenizers(cache)
         longest = int(config["max_length"])
         fusion = Fusion(**config["fusion"])
         return cls(
@@ -105,12 +116,12 @@ class EmbeddedSentenceScorer:
         """The mean token logit of every sentence, before fusion and calibration."""
         titles = [f"{document.title}. " if document.title else "" for document in documents]
         texts = [document.text for document in documents]
-        encodings = self.tokenizers.encode([query, *titles, *texts])
-        asked = encodings[0].ids[:_QUERY_TOKENS]
+        asking, *others = self.tokenizers.tokens([query, *titles, *texts])
+        asked = asking.ids[:_QUERY_TOKENS].tolist()
         rows, places = [], []
-        tokens = [Tokens.of(one).without_repeats() for one in encodings[1 + len(titles) :]]
+        tokens = [own.without_repeats() for own in others[len(titles) :]]
         for index, own in enumerate(tokens):
-            title = encodings[1 + index].ids[:_TITLE_TOKENS]
+            title = others[index].ids[:_TITLE_TOKENS].tolist()
             room = self.max_length - len(asked) - len(title) - 3
             for start, end in windows(len(own), room, _OVERLAP):
                 body = (*title, *own.ids[start:end].tolist(), SEP)
@@ -141,8 +152,8 @@ class EmbeddedTokenScorer:
         import numpy as np
 
         rows, places, owners = [], [], []
-        for index, encoding in enumerate(self.tokenizers.encode([piece.text for piece in texts])):
-            own = Tokens.of(encoding).without_repeats()
+        for index, tokens in enumerate(self.tokenizers.tokens([piece.text for piece in texts])):
+            own = tokens.without_repeats()
             owner = own.owners(texts[index].ranges)
             ids = own.ids[owner >= 0]
             owners.append(owner[owner >= 0])

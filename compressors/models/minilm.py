@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from compressors.errors import Unavailable
+from compressors.models.batches import steady
+from compressors.models.cache import Cache, cached
 from compressors.models.states import Unpooled, of_rows, token_states
 from compressors.models.tokenization import ThreadTokenizers
 from compressors.one_pass import TokenStates
@@ -18,7 +20,7 @@ from compressors.protocols import Encoded, Forward
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from tokenizers import Encoding, Tokenizer
+    from tokenizers import Tokenizer
     from torch import Tensor
     from transformers import BertModel
 
@@ -43,6 +45,11 @@ def tokenizer() -> Tokenizer:
     from tokenizers import Tokenizer
 
     return Tokenizer.from_file(str(folder() / "tokenizer.json"))
+
+
+def tokenizers(cache: Cache | None = None) -> ThreadTokenizers:
+    """The tokenizer for every thread; with a cache, all that share it tokenise a text once."""
+    return ThreadTokenizers(tokenizer, cache.memory("tokens", "minilm") if cache else None)
 
 
 def weights() -> dict[str, Tensor]:
@@ -141,16 +148,20 @@ class MiniLmEncoder:
         device: str = "cpu",
         dtype: str = "float32",
         wrap: Callable[[Forward], Forward] = lambda forward: forward,
+        cache: Cache | None = None,
     ) -> MiniLmEncoder:
+        """With ``cache``, texts are tokenised and encoded once. Raises ``Unavailable``."""
         model = bert(weights(), device=device, dtype=dtype)
-        return cls(wrap(MeanPooling(model, device)), ThreadTokenizers(tokenizer))
+        forward = wrap(steady(MeanPooling(model, device), device))
+        identity = f"{SHA256} {device} {dtype}"
+        return cls(cached(forward, cache, kind="vectors", identity=identity), tokenizers(cache))
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         import numpy as np
 
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        rows = [Encoded(_framed(encoding)) for encoding in self._tokenizers.encode(texts)]
+        rows = [Encoded(_framed(tokens.ids.tolist())) for tokens in self._tokenizers.tokens(texts)]
         vectors: Any = self._forward(rows)
         return np.stack(vectors).astype(np.float32)
 
@@ -159,12 +170,12 @@ class MiniLmEncoder:
         if not texts:
             return []
         encodings = self._tokenizers.encode(texts)
-        found = self._forward([Unpooled(_framed(encoding)) for encoding in encodings])
+        found = self._forward([Unpooled(_framed(encoding.ids)) for encoding in encodings])
         return token_states(encodings, found, ahead=1)
 
 
-def _framed(encoding: Encoding) -> tuple[int, ...]:
-    return (CLS, *encoding.ids[: _TRAINED_LENGTH - 2], SEP)
+def _framed(ids: Sequence[int]) -> tuple[int, ...]:
+    return (CLS, *ids[: _TRAINED_LENGTH - 2], SEP)
 
 
 class MiniLmCounter:
@@ -180,5 +191,6 @@ class MiniLmCounter:
         return [len(e.ids) for e in own.encode_batch_fast(list(texts), add_special_tokens=False)]
 
     def starts(self, text: str) -> Sequence[int]:
-        encodings = self._tokenizers.own.encode_batch([text], add_special_tokens=False)
-        return [start for start, _ in encodings[0].offsets]
+        (tokens,) = self._tokenizers.uncounted_tokens([text])
+        starts: list[int] = tokens.starts.tolist()
+        return starts

@@ -183,7 +183,7 @@ def _read(tokens: Tokens, piece: Pieces) -> Tokens:
     import numpy as np
 
     if not piece.ranges:
-        return Tokens(tokens.ids[:0], tokens.starts[:0], tokens.ends[:0])
+        return tokens.at(slice(0))
     stretches = [piece.ranges[0]]
     for (_, end), (start, stop) in pairwise(piece.ranges):
         if piece.text[end:start].strip():
@@ -194,7 +194,7 @@ def _read(tokens: Tokens, piece: Pieces) -> Tokens:
     # The last stretch that begins before the token ends; it must end behind the token's start.
     owner = np.searchsorted(starts, tokens.ends, side="left") - 1
     mine = (owner >= 0) & (tokens.starts < ends[owner])
-    return Tokens(tokens.ids[mine], tokens.starts[mine], tokens.ends[mine])
+    return tokens.at(mine)
 
 
 def _joined(parts: Sequence[tuple[int, NDArray[np.float32]]]) -> NDArray[np.floating[Any]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from compressors.models.cache import Memory
 from compressors.work import current
 
 _REPEATS: Final = 8
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tokenizers import Encoding, Tokenizer
 
+    Integers = NDArray[np.int32]
+    Table = NDArray[np.int32]
+
 
 class ThreadTokenizers:
     """The same tokenizer for every thread, never shared between two.
@@ -23,11 +27,12 @@ class ThreadTokenizers:
     A fast tokenizer that several threads use fails with "Already borrowed" once one of them
     changes its padding, and `encode` holds the interpreter's lock; so each thread has its own,
     without padding and truncation, and encodes in batches. Control tokens that stand in a text,
-    such as "[SEP]", are plain text.
+    such as "[SEP]", are plain text. ``memory`` is where tokens are remembered, if they are.
     """
 
-    def __init__(self, load: Callable[[], Tokenizer]) -> None:
+    def __init__(self, load: Callable[[], Tokenizer], memory: Memory | None = None) -> None:
         self._load = load
+        self._memory = memory
         self._local = threading.local()
 
     @property
@@ -45,24 +50,56 @@ class ThreadTokenizers:
     def encode(self, texts: Sequence[str]) -> list[Encoding]:
         """Ids and offsets of each text, without special tokens; counted as tokenising."""
         with current().tokenizing():
-            return list(self.own.encode_batch(list(texts), add_special_tokens=False))
+            return self._encoded(texts)
+
+    def tokens(self, texts: Sequence[str]) -> list[Tokens]:
+        """What ``encode`` gives as arrays, each text tokenised once where that is remembered."""
+        with current().tokenizing():
+            return self.uncounted_tokens(texts)
+
+    def uncounted_tokens(self, texts: Sequence[str]) -> list[Tokens]:
+        """The same for a caller who counts the time himself."""
+        if self._memory is None:
+            return [Tokens.of(encoding) for encoding in self._encoded(texts)]
+        # Half a surrogate pair is for the tokenizer to refuse.
+        contents = [text.encode("utf-8", "surrogatepass") for text in texts]
+        tables = self._memory.arrays(contents, lambda at: self._tables([texts[i] for i in at]))
+        return [Tokens(*table) for table in tables]
+
+    def _encoded(self, texts: Sequence[str]) -> list[Encoding]:
+        return list(self.own.encode_batch(list(texts), add_special_tokens=False))
+
+    def _tables(self, texts: Sequence[str]) -> list[Table]:
+        return [_table(encoding) for encoding in self._encoded(texts)]
+
+
+def _table(encoding: Encoding) -> Table:
+    """Ids, starts, ends and numbers of words, int32 ``[4, tokens]``."""
+    import numpy as np
+
+    table = np.empty((4, len(encoding)), dtype=np.int32)
+    table[0] = encoding.ids
+    table[1:3] = np.asarray(encoding.offsets, dtype=np.int32).reshape(-1, 2).T
+    # Control tokens are in no word.
+    table[3] = [-1 if word is None else word for word in encoding.word_ids]
+    return table
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The tokens of a text: ids ``[n]`` and the range of characters of each, ``[n]`` twice."""
+    """The tokens of a text, int32 ``[n]`` each: ids, the range of characters, number of the word.
 
-    ids: NDArray[np.int64]
-    starts: NDArray[np.int64]
-    ends: NDArray[np.int64]
+    ``words`` are as the tokenizer cuts a text before it looks for pieces.
+    """
+
+    ids: Integers
+    starts: Integers
+    ends: Integers
+    words: Integers
 
     @classmethod
     def of(cls, encoding: Encoding) -> Tokens:
-        import numpy as np
-
-        offsets = np.asarray(encoding.offsets, dtype=np.int64).reshape(-1, 2)
-        ids = np.asarray(encoding.ids, dtype=np.int64)
-        return cls(ids, offsets[:, 0], offsets[:, 1])
+        return cls(*_table(encoding))
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -77,7 +114,12 @@ class Tokens:
         starts = np.flatnonzero(np.diff(self.ids, prepend=-1))
         run = np.repeat(starts, np.diff(starts, append=len(self)))
         told = np.arange(len(self)) - run < _REPEATS
-        return Tokens(self.ids[told], self.starts[told], self.ends[told])
+        return self.at(told)
+
+    def at(self, places: slice | NDArray[np.generic]) -> Tokens:
+        """Some of the tokens, by a slice, a mask, or indexes."""
+        arrays = (self.ids, self.starts, self.ends, self.words)
+        return Tokens(*(array[places] for array in arrays))
 
     def owners(self, ranges: Sequence[tuple[int, int]]) -> NDArray[np.int64]:
         """The index of the sorted range that each token begins in, ``[n]``; -1 for none."""
