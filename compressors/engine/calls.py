@@ -29,7 +29,7 @@ class Call:
         self.computing = 0.0
         """Seconds: the share of its batches, by tokens."""
         self._results: list[Any] = [None] * len(self.rows)
-        self._left = len(self.rows)
+        self._missing = set(range(len(self.rows)))
         self._error: CompressionError | None = None
 
     @property
@@ -38,17 +38,22 @@ class Call:
         return self.over or self.work.cancelled or self.work.expired
 
     def answer(self, index: int, result: Any) -> None:  # noqa: ANN401 - the model's business
+        """Note the result of a row, once. Raises ``KeyError`` for a second one."""
+        self._missing.remove(index)
         self._results[index] = result
-        self._left -= 1
-        if not self._left:
+        if not self._missing:
             self.end()
 
     def end(self, error: CompressionError | None = None) -> None:
-        """Wake the caller, who gets the results or ``error``. The first end counts."""
-        if not self.over:
-            self._error = error
-            self.over = True
-            self.done.set()
+        """Wake the caller, who gets the results or ``error``, once.
+
+        Raises ``RuntimeError`` at a second end: somebody would have got what was not his.
+        """
+        if self.over:
+            raise RuntimeError("the call is over already")
+        self._error = error
+        self.over = True
+        self.done.set()
 
     def results(self) -> list[Any]:
         """One result for each row, in order, once the call is over. Raises its error."""
@@ -64,8 +69,8 @@ class Item:
     call: Call
     index: int
     tokens: int
-    tag: int
-    """Its turn: the smallest comes next."""
+    cost: float
+    """What it takes of the device: tokens of the fastest model."""
     number: int
     """Its age: the smallest came first."""
 
@@ -74,8 +79,8 @@ class Item:
         return self.call.rows[self.index]
 
     @property
-    def order(self) -> tuple[int, int]:
-        return self.tag, self.number
+    def work(self) -> Work:
+        return self.call.work
 
 
 def tokens_of(row: Encoded) -> int:

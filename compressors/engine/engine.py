@@ -18,6 +18,7 @@ from compressors.engine.scheduler import Scheduler
 from compressors.engine.settings import EngineSettings
 from compressors.engine.stats import BatchReport, EngineStats
 from compressors.protocols import Encoded, Forward
+from compressors.slots import resting
 from compressors.work import current
 
 
@@ -76,8 +77,8 @@ class Engine:
         ``work.current()``, and books there what it waited and what it had of the device. Raises
         ``DeadlineExceeded`` and ``Cancelled`` as soon as they are true, ``ModelFailure`` if the
         model fails on one of its rows, ``Overloaded`` if the request was not admitted and there
-        is no room, and ``Unavailable`` if the engine does not run. ``batch_tokens`` is for a
-        model that needs smaller or larger batches than the settings say.
+        is no room or no time, and ``Unavailable`` if the engine does not run. ``batch_tokens`` is
+        for a model that needs smaller or larger batches than the settings say.
         """
         if isinstance(forward, _Wrapped) and forward.engine is self:
             raise ValueError(f"a model would wait for the device that it runs on: {name}")
@@ -87,29 +88,38 @@ class Engine:
         return _Wrapped(self, name)
 
     @contextmanager
-    def admit(self, tokens: int) -> Iterator[None]:
+    def admit(self, tokens: int, *, kind: str = "") -> Iterator[None]:
         """Reserve room for the ``work.current()`` of the block, which must be an active one.
 
         ``tokens`` is a guess of what it will submit, over all its calls. What it computes is
         taken off; what is left is given back at the end. Calls of an admitted request are never
-        refused, so that nothing is refused halfway. Raises ``Overloaded``, with the seconds after
-        which to try again, if too much waits, or if the wait would outlast the deadline.
+        refused, so that nothing is refused halfway. What requests of the same ``kind`` have had of
+        the device says what this one will take.
+
+        Raises ``Overloaded``, with the seconds after which to try again, if too much waits, or if
+        it would not be done within its deadline, and ``QuotaExceeded`` if its tenant may not
+        compute so much now.
         """
         work = current()
         work.check()
         with self._device.lock:
             self._check_alive()
-            self._scheduler.reserve(work, tokens)
+            self._scheduler.reserve(work, tokens, kind=kind)
         try:
             yield
         finally:
             with self._device.lock:
-                self._scheduler.ledger.release(work)
+                self._scheduler.release(work)
 
     @property
     def alive(self) -> bool:
         """Whether calls can be served."""
         return self._device.alive
+
+    def check(self) -> None:
+        """Raise ``Unavailable`` if they cannot."""
+        with self._device.lock:
+            self._check_alive()
 
     @property
     def oldest_seconds(self) -> float:
@@ -153,7 +163,8 @@ class Engine:
             self._check_alive()
             self._scheduler.submit(call)
             self._device.wake()
-        self._wait(call)
+        with resting():
+            self._wait(call)
         return call.results()
 
     def _wait(self, call: Call) -> None:

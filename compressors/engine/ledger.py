@@ -1,123 +1,256 @@
-"""Who may use the device, and how much of it: admission and turns."""
+"""Who is let in: what is promised to whom, and how long that will take."""
 
 from __future__ import annotations
 
-from collections import Counter
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from compressors.errors import InvalidInput, Overloaded
+from compressors.engine.quotas import Quotas
+from compressors.engine.rates import Kinds
+from compressors.engine.settings import EngineSettings
+from compressors.errors import InvalidInput, Overloaded, QuotaExceeded
 from compressors.work import Work
 
 _SHORTEST_RETRY, _LONGEST_RETRY, _UNKNOWN_RETRY = 0.05, 60.0, 1.0
 
 
-class _Account:
-    """What one request claims: the more of what it reserved and what it has in the queue."""
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """Tokens, and what they take of the device: tokens of the fastest model."""
 
-    def __init__(self) -> None:
-        self.admitted = False
-        self.reserved = 0
-        self.submitted = 0
-        self.tag = 0
+    tokens: int
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast the device is."""
+
+    rate: float | None
+    """Cost a second; ``None`` before anything was measured."""
+    is_stale: bool = False
+    """Whether that was measured a while ago."""
+
+
+@dataclass(slots=True)
+class _Account:
+    """What one request claims: the more of what it reserved and what it has on its way."""
+
+    kind: str = ""
+    admitted: bool = False
+    asked: int = 0
+    reserved: int = 0
+    reserved_cost: float = 0.0
+    submitted: int = 0
+    submitted_cost: float = 0.0
+    running_cost: float = 0.0
+    """The part of what is on its way that the device works on."""
+    paid: int = 0
+    """Tokens taken from the tenant's quota."""
+    computed: int = 0
+    computed_cost: float = 0.0
+    is_cut: bool = False
+    """Whether some of its rows were never computed."""
 
     @property
     def claim(self) -> int:
         return max(self.reserved, self.submitted)
 
-
-class Ledger:
-    """One account for each request that holds a reservation or has items on their way."""
-
-    def __init__(self, max_tokens: int) -> None:
-        self.rejected: Counter[str] = Counter()
-        self._max_tokens = max_tokens
-        self._accounts: dict[Work, _Account] = {}
-        self._turn = 0
-
     @property
-    def claimed(self) -> int:
-        """Tokens that are promised to someone and not computed yet."""
-        return sum(account.claim for account in self._accounts.values())
+    def cost(self) -> float:
+        return max(self.reserved_cost, self.submitted_cost)
 
-    def reserve(self, work: Work, tokens: int, rate: float | None) -> None:
-        """Admit a request that will submit about so many tokens. Raises ``Overloaded``."""
-        if tokens < 0:
-            raise InvalidInput("tokens", f"below 0: {tokens}")
-        if self._account(work).admitted:
-            raise InvalidInput("work", "it is admitted already")
-        self._check(work, tokens, rate)
-        account = self._accounts.setdefault(work, _Account())
-        account.admitted, account.reserved = True, tokens
 
-    def release(self, work: Work) -> None:
-        """Give back what is left of a reservation."""
-        account = self._account(work)
-        account.admitted, account.reserved = False, 0
-        self._forget(work, account)
+@dataclass(slots=True)
+class _Group:
+    """The requests of one tenant and class."""
 
-    def submit(self, work: Work, tokens: int, rate: float | None) -> None:
-        """Note tokens on their way. Raises ``Overloaded``, but not to who was admitted."""
-        if not self._account(work).admitted:
-            self._check(work, tokens, rate)
-        self._accounts.setdefault(work, _Account()).submitted += tokens
+    accounts: dict[Work, _Account] = field(default_factory=dict)
 
-    def settle(self, work: Work, tokens: int) -> None:
-        """Note tokens that are computed, or never will be."""
-        account = self._accounts[work]
-        account.submitted -= tokens
-        account.reserved = max(0, account.reserved - tokens)
-        self._forget(work, account)
-
-    def next_tag(self, work: Work, tokens: int) -> int:
-        """The turn of the next item of a request.
-
-        Self-clocked fair queueing: requests that wait get equal shares of the device in tokens,
-        so a small one passes a large one. Deadlines play no part, or whoever sets a short one
-        would buy himself a place in front.
-        """
-        account = self._accounts[work]
-        account.tag = max(self._turn, account.tag) + tokens
-        return account.tag
-
-    def serve(self, tag: int) -> None:
-        """Note whose turn it is now."""
-        self._turn = max(self._turn, tag)
-
-    def _check(self, work: Work, tokens: int, rate: float | None) -> None:
-        claimed = self.claimed
-        # A request above the limit gets its turn when nothing else waits: no size is refused for
-        # ever. Its rows exist already, so cutting it into slices would bound nothing.
-        if claimed and claimed + tokens > self._max_tokens:
-            self.rejected["queue_full"] += 1
-            over = min(claimed, claimed + tokens - self._max_tokens)
-            raise Overloaded(
-                f"{claimed} tokens wait, {tokens} more are over {self._max_tokens}",
-                retry_after=_UNKNOWN_RETRY if rate is None else _retry_after(over / rate),
-            )
-
-        wait = 0.0 if rate is None else self._ahead(work, tokens) / rate
-        remaining = work.remaining
-        if remaining is not None and wait > remaining:
-            self.rejected["deadline"] += 1
-            raise Overloaded(
-                f"the wait would be {wait:.2f} s, {remaining:.2f} s are left",
-                retry_after=_retry_after(wait - remaining),
-            )
-
-    def _ahead(self, work: Work, tokens: int) -> int:
-        # As turns are fair, another request gets about as much as this one, and no more, before
-        # this one is done.
+    def ahead(self, work: Work, own: float) -> float:
+        """What is computed of the others before ``own`` of one of them is, as turns are fair."""
         return sum(
-            min(tokens, account.claim)
-            for other, account in self._accounts.items()
+            min(own, account.cost - account.running_cost)
+            for other, account in self.accounts.items()
             if other is not work
         )
 
-    def _account(self, work: Work) -> _Account:
-        return self._accounts.get(work, _Account())
 
-    def _forget(self, work: Work, account: _Account) -> None:
-        if not account.admitted and not account.submitted:
-            self._accounts.pop(work, None)
+class Ledger:
+    """One account for each request that holds a reservation or has rows on their way."""
+
+    def __init__(
+        self, settings: EngineSettings, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.rejected: Counter[str] = Counter()
+        self.claimed = 0
+        """Tokens that are promised to someone and not computed yet."""
+        self._max_tokens = settings.max_queued_tokens
+        self._bulk_share = settings.bulk_share
+        self._quotas = Quotas(settings.tenant_tokens_per_minute, settings.tenant_quotas, clock)
+        self._kinds = Kinds()
+        self._groups: defaultdict[tuple[bool, str], _Group] = defaultdict(_Group)
+        self._cost = self._running_cost = 0.0
+
+    def reserve(self, work: Work, tokens: int, pace: Pace, *, kind: str = "") -> None:
+        """Admit a request that will submit about so many tokens. Raises ``Overloaded``."""
+        if tokens < 0:
+            raise InvalidInput("tokens", f"below 0: {tokens}")
+        account = self._account(work) or _Account()
+        if account.admitted:
+            raise InvalidInput("work", "it is admitted already")
+        cost = self._kinds.cost(kind)
+        amount = Amount(tokens, tokens * (self._kinds.usual_cost if cost is None else cost))
+        self._check(work, amount, pace, counts_own=cost is not None)
+
+        account = self._open(work)
+        account.admitted, account.kind, account.asked = True, kind, tokens
+        self._pay(work, account, tokens)
+        self._reserve(account, amount)
+
+    def release(self, work: Work) -> None:
+        """Give back what is left of a reservation."""
+        account = self._open(work)
+        account.admitted = False
+        self._reserve(account, Amount(0, 0.0))
+        self._close(work, account)
+
+    def submit(self, work: Work, amount: Amount, pace: Pace) -> None:
+        """Note rows on their way. Raises ``Overloaded``, but not to who was admitted."""
+        account = self._account(work)
+        if account is None or not account.admitted:
+            self._check(work, amount, pace, counts_own=True)
+            account = self._open(work)
+            self._pay(work, account, amount.tokens)
+        self._count(account, -1)
+        account.submitted += amount.tokens
+        account.submitted_cost += amount.cost
+        self._count(account, 1)
+
+    def begin(self, work: Work, cost: float) -> None:
+        """Note that the device works on some of what is on its way."""
+        self._groups[work.bulk, work.tenant].accounts[work].running_cost += cost
+        self._running_cost += cost
+
+    def settle(self, work: Work, amount: Amount, *, computed: bool) -> None:
+        """Note rows that are computed, as was begun, or never will be."""
+        account = self._open(work)
+        self._count(account, -1)
+        account.submitted -= amount.tokens
+        account.submitted_cost -= amount.cost
+        account.reserved = max(0, account.reserved - amount.tokens)
+        account.reserved_cost = max(0.0, account.reserved_cost - amount.cost)
+        self._count(account, 1)
+        if computed:
+            account.running_cost -= amount.cost
+            self._running_cost -= amount.cost
+            account.computed += amount.tokens
+            account.computed_cost += amount.cost
+        else:
+            account.is_cut = True
+        self._close(work, account)
+
+    def knows(self, work: Work) -> bool:
+        """Whether there is an account of a request."""
+        return self._account(work) is not None
+
+    @property
+    def has_interactive(self) -> bool:
+        """Whether a request that is not bulk has an account."""
+        return any(not bulk for bulk, _ in self._groups)
+
+    def _check(self, work: Work, amount: Amount, pace: Pace, *, counts_own: bool) -> None:
+        try:
+            self._quotas.check(work.tenant, amount.tokens)
+        except QuotaExceeded:
+            self.rejected["quota"] += 1
+            raise
+        self._check_room(amount.tokens, pace)
+        self._check_time(work, amount.cost, pace, counts_own=counts_own)
+
+    def _check_room(self, tokens: int, pace: Pace) -> None:
+        # A request above the limit gets its turn when nothing else waits: no size is refused for
+        # ever. Its rows exist already, so cutting it into slices would bound nothing.
+        if self.claimed and self.claimed + tokens > self._max_tokens:
+            self.rejected["queue_full"] += 1
+            over = min(self.claimed, self.claimed + tokens - self._max_tokens)
+            cost = over * self._cost / self.claimed
+            raise Overloaded(
+                f"{self.claimed} tokens wait, {tokens} more are over {self._max_tokens}",
+                retry_after=_UNKNOWN_RETRY if pace.rate is None else _retry_after(cost / pace.rate),
+            )
+
+    def _check_time(self, work: Work, own: float, pace: Pace, *, counts_own: bool) -> None:
+        remaining = work.remaining
+        if remaining is None or pace.rate is None or (pace.is_stale and not self.claimed):
+            # The last measurement may have been of a device that somebody else used as well. If
+            # it was a while ago, whoever comes to an idle device is the next one: refusing all
+            # would make it last for ever.
+            return
+        if (self._cost + own) / pace.rate <= remaining:
+            return
+        # Of a kind that was never seen only the wait is known. Counting every token that it
+        # reserves would refuse some that are quick, and so never find out.
+        cost = self._running_cost + self._ahead(work, own) + (own if counts_own else 0.0)
+        seconds = cost / pace.rate
+        if seconds > remaining:
+            self.rejected["deadline"] += 1
+            raise Overloaded(
+                f"it would take {seconds:.2f} s, {remaining:.2f} s are left",
+                retry_after=_retry_after(seconds - remaining),
+            )
+
+    def _ahead(self, work: Work, own: float) -> float:
+        mine = self._groups.get((work.bulk, work.tenant), _Group()).ahead(work, own)
+        need = mine + own
+        peers = others = 0.0
+        for (bulk, tenant), group in self._groups.items():
+            cost = sum(each.cost - each.running_cost for each in group.accounts.values())
+            if bulk != work.bulk:
+                others += cost
+            elif tenant != work.tenant:
+                # Another tenant gets about as much as this one, and no more, until this is done.
+                peers += min(need, cost)
+        share = 1 - self._bulk_share if work.bulk else self._bulk_share
+        return mine + peers + min(others, (need + peers) * share / (1 - share))
+
+    def _reserve(self, account: _Account, amount: Amount) -> None:
+        self._count(account, -1)
+        account.reserved, account.reserved_cost = amount.tokens, amount.cost
+        self._count(account, 1)
+
+    def _count(self, account: _Account, sign: int) -> None:
+        self.claimed += sign * account.claim
+        self._cost += sign * account.cost
+
+    def _pay(self, work: Work, account: _Account, tokens: int) -> None:
+        account.paid += tokens
+        self._quotas.take(work.tenant, tokens)
+
+    def _account(self, work: Work) -> _Account | None:
+        group = self._groups.get((work.bulk, work.tenant))
+        return None if group is None else group.accounts.get(work)
+
+    def _open(self, work: Work) -> _Account:
+        return self._groups[work.bulk, work.tenant].accounts.setdefault(work, _Account())
+
+    def _close(self, work: Work, account: _Account) -> None:
+        if account.admitted or account.submitted:
+            return
+        self._count(account, -1)
+        group = self._groups[work.bulk, work.tenant]
+        del group.accounts[work]
+        if not group.accounts:
+            del self._groups[work.bulk, work.tenant]
+        if not self._groups:
+            # What rounding has left of sums that are 0.
+            self._cost = self._running_cost = 0.0
+        # A quota is of what is computed, not of what a request guessed that it would need.
+        self._quotas.take(work.tenant, account.computed - account.paid)
+        if account.asked and not (account.is_cut or work.expired):
+            self._kinds.add(account.kind, account.computed_cost, account.asked)
 
 
 def _retry_after(seconds: float) -> float:

@@ -1,46 +1,63 @@
-"""What waits for one model, by turn."""
+"""What waits for the device."""
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Final
 
 from compressors.engine.calls import Call, Item
+from compressors.engine.turns import TenantTurns, merged
+from compressors.work import Work
+
+_MANY: Final = 1_024
 
 
 class Queue:
-    """Items in the order of their turns, which is not that of their coming."""
+    """The rows of one class, by turns: equal shares for tenants, and within each for its requests.
+
+    Deadlines play no part, or whoever sets a short one would buy himself a place in front.
+    Forming a batch takes a step for each request that waits, and log(requests) for each row that
+    it looks at; whatever else is done with a row does not depend on how many wait.
+    """
 
     def __init__(self) -> None:
-        self._items: list[Item] = []
-        self._by_age: dict[Item, None] = {}
-        self.tokens = 0
+        self.tokens: Counter[str] = Counter()
+        """By model."""
+        self.items: Counter[str] = Counter()
+        """How many, by model."""
+        self._tenants: dict[str, TenantTurns] = {}
+        self._clock = 0.0
 
-    def __len__(self) -> int:
-        return len(self._items)
+    def __bool__(self) -> bool:
+        """Whether anything waits."""
+        return any(tenant.waits for tenant in self._tenants.values())
 
     def __iter__(self) -> Iterator[Item]:
-        return iter(self._items)
+        requests = chain.from_iterable(each.requests.values() for each in self._tenants.values())
+        return chain.from_iterable(requests)
 
     @property
     def first(self) -> Item:
         """Whose turn it is."""
-        return self._items[0]
+        return self._next.first
 
-    @property
-    def oldest(self) -> Item:
-        return next(iter(self._by_age))
-
-    def add(self, item: Item) -> None:
-        """Add an item that is younger than all others."""
-        insort(self._items, item, key=_order)
-        self._by_age[item] = None
-        self.tokens += item.tokens
+    def add(self, item: Item, *, lead: float) -> None:
+        """Add an item that is younger than all others. ``lead`` is that of its later stages."""
+        if item.work.tenant not in self._tenants:
+            self._make_room()
+        tenant = self._tenants.setdefault(item.work.tenant, TenantTurns())
+        tenant.add(item, clock=self._clock, lead=lead)
+        self.tokens[item.call.model] += item.tokens
+        self.items[item.call.model] += 1
 
     def window(self, first: Item, tokens: int) -> Sequence[Item]:
-        """``first``, then those whose turn comes soonest, until they have ``tokens`` together."""
+        """``first``, then those for its model whose turn comes soonest, of ``tokens`` together."""
+        model = first.call.model
         window, taken = [first], first.tokens
-        for item in self._items:
+        lines = [(tenant.had, tenant.by_turn(model)) for tenant in self._tenants.values()]
+        for item in merged(lines):
             if taken >= tokens:
                 break
             if item is not first:
@@ -48,18 +65,42 @@ class Queue:
                 taken += item.tokens
         return window
 
-    def remove(self, items: Sequence[Item]) -> None:
+    def take(self, first: Item, items: Sequence[Item]) -> None:
+        """Take out a batch that was made around ``first``, whose turn it was."""
+        tenant = self._tenants[first.work.tenant]
+        self._clock = max(self._clock, tenant.had)
+        tenant.serve(first)
         for item in items:
-            del self._items[bisect_left(self._items, item.order, key=_order)]
-            del self._by_age[item]
-            self.tokens -= item.tokens
+            self._remove(item)
+            self._tenants[item.work.tenant].pay(item)
 
     def drop(self, call: Call) -> list[Item]:
         """Take out all items of a call, and give them."""
-        dropped = [item for item in self._items if item.call is call]
-        self.remove(dropped)
+        tenant = self._tenants.get(call.work.tenant, TenantTurns())
+        request = tenant.requests.get(call.work, ())
+        dropped = [item for item in request if item.call is call]
+        for item in dropped:
+            self._remove(item)
         return dropped
 
+    def forget(self, work: Work) -> None:
+        """Note that nothing more comes of a request; nothing of it waits."""
+        tenant = self._tenants.get(work.tenant)
+        if tenant is not None:
+            tenant.requests.pop(work, None)
 
-def _order(item: Item) -> tuple[int, int]:
-    return item.order
+    @property
+    def _next(self) -> TenantTurns:
+        waiting = (tenant for tenant in self._tenants.values() if tenant.waits)
+        return min(waiting, key=lambda tenant: (tenant.had, tenant.oldest.number))
+
+    def _remove(self, item: Item) -> None:
+        self._tenants[item.work.tenant].remove(item)
+        self.tokens[item.call.model] -= item.tokens
+        self.items[item.call.model] -= 1
+
+    def _make_room(self) -> None:
+        # A tenant who is gone is remembered, or he could come back as one who has had nothing.
+        # With so many of them each has had next to nothing.
+        if len(self._tenants) >= _MANY:
+            self._tenants = {name: each for name, each in self._tenants.items() if each.requests}

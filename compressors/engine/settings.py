@@ -1,8 +1,12 @@
-"""How large batches are, and how much may wait."""
+"""How large batches are, how much may wait, and who may have how much."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+_SIZES: Final = ("batch_tokens", "launch_tokens", "lookahead", "max_queued_tokens")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,10 +30,23 @@ class EngineSettings:
     max_queued_tokens: int = 262_144
     """What may wait or be reserved before requests are refused."""
 
+    bulk_share: float = 0.1
+    """What bulk requests get of the device, at the least, while interactive ones wait."""
+
+    tenant_tokens_per_minute: int = 0
+    """What a tenant may compute; 0: as much as there is."""
+
+    tenant_quotas: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """The same for single tenants."""
+
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if getattr(self, field.name) < 1:
-                raise ValueError(f"{field.name} is below 1: {getattr(self, field.name)}")
+        for name in _SIZES:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is below 1: {getattr(self, name)}")
+        if not 0 < self.bulk_share < 1:
+            raise ValueError(f"bulk_share is not in (0, 1): {self.bulk_share}")
+        if min([self.tenant_tokens_per_minute, *self.tenant_quotas.values()]) < 0:
+            raise ValueError("a tenant's tokens per minute are below 0")
 
     @classmethod
     def for_device(cls, device: str) -> EngineSettings:

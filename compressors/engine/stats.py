@@ -57,7 +57,8 @@ class EngineStats:
     dropped: Mapping[str, int]
     """Items that never reached the device, by reason: cancelled, deadline, failed, unavailable."""
     rejected: Mapping[str, int]
-    """Calls and admissions that were refused, by reason: queue_full, deadline, unavailable."""
+    """Calls and admissions that were refused, by reason: queue_full, deadline, quota,
+    unavailable."""
 
     @property
     def queued_items(self) -> int:

@@ -13,7 +13,7 @@ from tests.engine.fakes import row
 
 def items(*lengths: int) -> list[Item]:
     call = Call("model", [row(length) for length in lengths], Work(), 0.0)
-    return [Item(call, n, length, n, n) for n, length in enumerate(lengths)]
+    return [Item(call, n, length, float(length), n) for n, length in enumerate(lengths)]
 
 
 def picked(*lengths: int, budget: int = 1_000, launch_tokens: int = 1_000) -> list[int]:
