@@ -37,7 +37,7 @@ from service.status import reason_of
 
 _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _CALL: Final = ("grpc_type", "grpc_service", "grpc_method")
-_OTHER, _NOBODY = "other", "none"
+_OTHER, _NOBODY, _MOST_TENANTS = "other", "none", 100
 _REFUSALS: Final = (
     InvalidInput, NotFound, Overloaded, Unavailable, Unauthenticated, NotAllowed, NotConfigured,
 )  # fmt: skip
@@ -46,12 +46,12 @@ _REFUSALS: Final = (
 class Metrics:
     """Counts calls and results. The names of the call metrics are those of go-grpc-prometheus.
 
-    ``tenants`` are those that have a label of their own. All others are counted together, for
-    callers make up their names, and every label is kept for ever.
+    ``tenants`` have labels of their own, and so have others as long as there are few. Those that
+    come later are counted together, for every label is kept for ever.
     """
 
     def __init__(self, tenants: Collection[str] = ()) -> None:
-        self._tenants = frozenset(tenants)
+        self._tenants = {_NOBODY, *tenants}
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -144,7 +144,7 @@ class Metrics:
 
     def _count_tokens(self, result: Result) -> None:
         totals = result.totals
-        tenant = current().tenant or _NOBODY
+        tenant = self._label(current().tenant or _NOBODY)
         # What was saved is the difference; it may be below 0, which no counter can be.
         tokens = {
             "in": totals.tokens_before,
@@ -152,10 +152,12 @@ class Metrics:
             "spent": totals.tokens_spent,
         }
         for direction, count in tokens.items():
-            self._tokens.labels(direction, result.chain, self._label(tenant)).inc(count)
+            self._tokens.labels(direction, result.chain, tenant).inc(count)
 
     def _label(self, tenant: str) -> str:
-        return tenant if tenant == _NOBODY or tenant in self._tenants else _OTHER
+        if len(self._tenants) < _MOST_TENANTS:
+            self._tenants.add(tenant)
+        return tenant if tenant in self._tenants else _OTHER
 
     def watch(
         self,
