@@ -217,22 +217,24 @@ async def test_counts_tokens_by_chain_and_calls_those_of_a_request_custom() -> N
         assert of(samples, TOKENS, direction="in", chain=chain, tenant="none") == 17
 
 
-async def test_counts_tokens_by_tenant_and_those_without_a_name_of_their_own_together() -> None:
-    metrics, model = Metrics(tenants=["search"]), Overlap()
-
-    with pipeline(settings(), model) as engine:
+def test_counts_tokens_by_tenant_and_those_of_too_many_tenants_together() -> None:
+    metrics, many = Metrics(tenants=["search"]), [f"tenant {n}" for n in range(150)]
+    with pipeline(settings(), Overlap()) as engine:
         result = engine.compress(request_from_pb(request()))
-    for tenant in ("search", "search", "sesame", "open", ""):
+
+    for tenant in ("", *many, "search", "search"):
         with Work(tenant=tenant).active():
             metrics.saw(result)
 
+    samples = [s for family in metrics.registry.collect() for s in family.samples]
     counted = {
-        tenant: metrics.registry.get_sample_value(
-            TOKENS, {"direction": "in", "chain": "default", "tenant": tenant}
-        )
-        for tenant in ("search", "other", "none", "sesame")
+        s.labels["tenant"]: s.value
+        for s in samples
+        if s.name == TOKENS and s.labels["direction"] == "in"
     }
-    assert counted == {"search": 34, "other": 34, "none": 17, "sesame": None}
+    assert (counted["search"], counted["none"], counted["tenant 0"]) == (34, 17, 17)
+    assert len(counted) == 101
+    assert sum(counted.values()) == 153 * 17
 
 
 async def test_shows_how_much_waits_and_for_how_long() -> None:
