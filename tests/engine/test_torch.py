@@ -1,4 +1,4 @@
-"""A real model gives the same answers in batches of everybody's rows as it does row by row."""
+"""A real model in batches of everybody's rows: near what it says of single rows, or the same."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from compressors.engine import BatchReport, Engine, EngineSettings
-from compressors.protocols import Encoded
+from compressors.models.batches import steady
+from compressors.protocols import Encoded, Forward
 from tests.engine.fakes import PATIENCE
 from tests.engine.test_engine import submit
 
@@ -55,15 +56,18 @@ def bert() -> BertModel:
     return BertModel(config).eval()
 
 
-def test_a_batch_gives_what_single_rows_give(bert: BertModel) -> None:
+@pytest.fixture(scope="module")
+def requests() -> list[list[Encoded]]:
     dice = random.Random(3)  # noqa: S311 - a test
-    requests = [
+    return [
         [Encoded(tuple(dice.choices(range(1, 100), k=dice.randint(2, 100)))) for _ in range(12)]
         for _ in range(6)
     ]
-    model = Hidden(bert)
-    reports: list[BatchReport] = []
 
+
+def answers_of(model: Forward, requests: list[list[Encoded]]) -> list[Sequence[Any]]:
+    """Those that an engine has for all requests at once, out of batches with padding."""
+    reports: list[BatchReport] = []
     settings = EngineSettings(batch_tokens=1_024, launch_tokens=256)
     with Engine(settings, observe=reports.append) as engine, ThreadPoolExecutor(6) as pool:
         forward = engine.wrap(model, name="bert")
@@ -72,8 +76,37 @@ def test_a_batch_gives_what_single_rows_give(bert: BertModel) -> None:
 
     assert max(report.items for report in reports) > 1
     assert max(report.padded_tokens - report.tokens for report in reports) > 0
+    return answers
+
+
+def test_a_batch_gives_about_what_single_rows_give(
+    bert: BertModel, requests: list[list[Encoded]]
+) -> None:
+    model = Hidden(bert)
+
+    answers = answers_of(model, requests)
+
     for rows, states in zip(requests, answers, strict=True):
         for row, state in zip(rows, states, strict=True):
             (alone,) = model([row])
             assert state.shape == alone.shape
             assert abs(state - alone).max() < 1e-5
+
+
+def test_on_a_cpu_our_own_models_give_the_same_bits(
+    bert: BertModel, requests: list[list[Encoded]]
+) -> None:
+    model = Hidden(bert)
+
+    answers = answers_of(steady(model, "cpu"), requests)
+
+    for rows, states in zip(requests, answers, strict=True):
+        for row, state in zip(rows, states, strict=True):
+            (alone,) = model([row])
+            assert state.tobytes() == alone.tobytes()
+
+
+def test_on_a_gpu_rows_share_batches(bert: BertModel) -> None:
+    model = Hidden(bert)
+
+    assert steady(model, "cuda:0") is model
