@@ -22,18 +22,17 @@ from typing import Final, NoReturn
 from compressors.engine import DeviceLost, EngineStats
 from compressors.errors import Unavailable
 from service.auth import asked_of_callers
-from service.calls import Around
 from service.gate import Gate, Phase
 from service.health import Health
 from service.listening import health_server, public_server
 from service.llm import load_llm
-from service.logs import logged, structured
+from service.logs import structured
 from service.metrics import Metrics, exported
+from service.observing import observed
 from service.pipeline import Pipeline
 from service.prompt import Template
 from service.servicer import CompressionServicer
 from service.settings import Settings
-from service.status import translated
 from service.workers import Workers
 
 _LOG = logging.getLogger(__name__)
@@ -139,6 +138,7 @@ async def listening(settings: Settings) -> AsyncIterator[Server]:
     """
     async with AsyncExitStack() as stack:
         metrics, gate, health = Metrics(), Gate(), Health()
+        seen, saw = await stack.enter_async_context(observed(settings, metrics))
         workers = await stack.enter_async_context(Workers(settings.workers))
         llm = load_llm(settings)
         if llm is not None:
@@ -149,9 +149,9 @@ async def listening(settings: Settings) -> AsyncIterator[Server]:
             llm=llm,
             template=Template.load(settings.prompt_template_file),
             default_deadline=settings.default_deadline_seconds,
-            saw=metrics.saw,
+            saw=saw,
         )
-        arounds = _arounds(settings, metrics, gate)
+        arounds = (*seen, *asked_of_callers(settings), gate.passing)
         public, port = public_server(settings, servicer, health, arounds)
         servers, health_port, metrics_port = [public], None, None
         if settings.health_port is not None:
@@ -168,11 +168,6 @@ async def listening(settings: Settings) -> AsyncIterator[Server]:
             stack.push_async_callback(each.stop, _FAREWELL)
         stack.push_async_callback(server.drain)
         yield server
-
-
-def _arounds(settings: Settings, metrics: Metrics, gate: Gate) -> list[Around]:
-    outer: list[Around] = [logged, metrics.measured, translated, metrics.refusals]
-    return [*outer, *asked_of_callers(settings), gate.passing]
 
 
 def _stats(gate: Gate) -> EngineStats | None:
