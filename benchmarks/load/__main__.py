@@ -83,8 +83,11 @@ def arguments_of(given: Sequence[str]) -> argparse.Namespace:
 
 def options_of(arguments: argparse.Namespace) -> Options:
     """What is to be done. ``limit_threads`` must have been called before."""
-    given = dict(one.split("=", 1) for one in arguments.setting)
-    given["DEVICE"] = arguments.device
+    given = {"DEVICE": arguments.device}
+    if arguments.memory is None:
+        # Requests come more than once here, and what is remembered would not be measured.
+        given["CACHE_BYTES"] = "0"
+    given |= dict(one.split("=", 1) for one in arguments.setting)
     if arguments.threads is not None:
         given["THREADS"] = str(arguments.threads)
     settings = Settings.load({f"CONDENSERY_{name}": value for name, value in given.items()})

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.load.requests import Sent
+from compressors.models.batches import OneByOne
 from compressors.models.embedded import EmbeddedModel
 from compressors.models.loading import Placement
 from compressors.protocols import Encoded, Forward, Pieces
@@ -23,8 +24,8 @@ Requests = Sequence[Sequence[Encoded]]
 Way = Callable[[Requests], Sequence[Sequence[Encoded]]]
 
 _FIXED: Final = 32
-_BUDGETS: Final = (0.5, 1, 2, 4)
-"""What the packed way is tried with, as shares of the budget of a batch."""
+_BUDGETS: Final = (0, 0.5, 1, 2, 4)
+"""What the packed way is tried with, as shares of the budget of a batch; 0 is row by row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +139,9 @@ class _Recorder:
 
     @property
     def forward(self) -> Forward:
-        """The model itself."""
+        """The model itself, free to compute several rows at once."""
         (forward,) = self._forwards
-        return forward
+        return forward.forward if isinstance(forward, OneByOne) else forward
 
     def taken(self) -> list[Encoded]:
         """The rows since the last time."""

@@ -14,7 +14,7 @@ from compressors.protocols import Encoded
 from tests.service.hand import LOUVRE, Overlap, documents, request, served
 
 DOCUMENTS = 10
-SECONDS_A_ROW = 0.001
+SECONDS_A_ROW = 0.0025
 ROWS = 2 * DOCUMENTS
 """A sentence is a row."""
 TOKENS = DOCUMENTS * len(LOUVRE.split())
@@ -25,7 +25,7 @@ PLAN = Plan(
     pool=(Sent("louvre", request(documents=documents(*[LOUVRE] * DOCUMENTS)), TOKENS),),
     seconds=3.0,
     warm=1.0,
-    calm=3.0,
+    calm=2.0,
     deadline=1.0,
     clients=16,
     seed=1,
