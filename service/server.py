@@ -119,6 +119,8 @@ class Server:
         await self._health.alive(serving=False)
         _LOG.error("the engine is dead", extra={"inside": self._gate.inside})
         await self._emptied(_LAST_WORDS)
+        # Those who watch health are not inside.
+        await asyncio.sleep(_FAREWELL)
         self.died.set()
 
     async def _emptied(self, seconds: float) -> None:
