@@ -183,13 +183,19 @@ def placement_of(settings: Settings) -> Placement:
 
 
 def sized(settings: Settings, placement: Placement) -> EngineSettings:
-    """Sizes for the device, or those that were set."""
+    """Sizes for the device, or those that were set, and who may have how much."""
     given = {
         "batch_tokens": settings.batch_tokens,
         "max_queued_tokens": settings.max_queued_tokens,
     }
     usual = EngineSettings.for_device(placement.device)
-    return replace(usual, **{name: value for name, value in given.items() if value})
+    return replace(
+        usual,
+        **{name: value for name, value in given.items() if value},
+        bulk_share=settings.bulk_share,
+        tenant_tokens_per_minute=settings.tenant_tokens_per_minute,
+        tenant_quotas={name: int(tokens) for name, tokens in settings.tenant_quotas.items()},
+    )
 
 
 def load_catalogue(settings: Settings, placement: Placement, engine: Engine) -> Catalogue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from service.setting_values import Between, check_bounds, given
 
@@ -18,6 +18,13 @@ Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 ExitOverflow = Literal["window", "head-tail", "error"]
 Reflection = Literal["auto", "true", "false"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+_TOGETHER: Final = (
+    ("tls_cert_file", "tls_key_file"),
+    # A token that was made for another service is none for this one.
+    ("auth_jwks_file", "auth_jwt_audience"),
+    ("downstream_price_per_million_tokens", "price_per_hour"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +45,30 @@ class Settings:
     """What models compute in; ``auto`` is float32 on a CPU and bfloat16 or float16 on a GPU."""
     threads: CountOrAuto = 0
     """Threads of a model on a CPU; 0 takes the quota of the container, or the cores."""
-    workers: Count = 16
-    """Requests that are worked on at a time; the others wait."""
+    workers: Count = 256
+    """Requests that are worked on at a time; most of them wait for the device, and few compute."""
     batch_tokens: CountOrAuto = 0
     """Padded tokens of a batch; 0 chooses by device."""
     max_queued_tokens: CountOrAuto = 0
     """Tokens that may wait before requests are refused; 0 chooses by device."""
+    bulk_share: Annotated[float, Between(0.01, 0.99)] = 0.1
+    """What bulk requests get of the device, at the least, while interactive ones wait."""
+    tenant_tokens_per_minute: CountOrAuto = 0
+    """What the models may read for one tenant in a minute; whoever names no tenant is of one that
+    all of those share. 0: as much as there is."""
+    tenant_quotas: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """The same for single tenants: ``tenant=tokens,…``."""
     cache_bytes: CountOrAuto = 64 * 1024 * 1024
     """Memory for texts that were tokenised, and queries read in documents, before; each tenant
     finds only its own; 0: none."""
+    downstream_tokens_per_second: Annotated[float, Between(1)] | None = None
+    """How fast the LLM that gets the result reads a prompt; a request that would not be done sooner
+    than that LLM reads what it saves passes through. None: it is not asked."""
+    downstream_price_per_million_tokens: Annotated[float, Between(0)] | None = None
+    """What that LLM takes for reading a million tokens; a request that would cost more of
+    ``price_per_hour`` than it saves passes through."""
+    price_per_hour: Annotated[float, Between(0)] | None = None
+    """What an hour of this server costs, in the same currency."""
     default_deadline_seconds: Annotated[float, Between(0.001, 86_400)] = 60.0
     """What a request may take that comes without a deadline."""
     max_message_bytes: Annotated[int, Between(1024, 2**31 - 1)] = 16 * 1024 * 1024
@@ -162,19 +184,20 @@ class Settings:
         self._check_addresses()
 
     def _check_pairs(self) -> None:
-        if (self.tls_cert_file is None) != (self.tls_key_file is None):
-            raise ValueError("tls_cert_file and tls_key_file: set both or neither")
+        for one, other in _TOGETHER:
+            if (getattr(self, one) is None) != (getattr(self, other) is None):
+                raise ValueError(f"{one} and {other}: set both or neither")
         if self.tls_client_ca_file and not self.tls_cert_file:
             raise ValueError("tls_client_ca_file: needs tls_cert_file")
         if self.tls_client_names and not self.tls_client_ca_file:
             raise ValueError("tls_client_names: needs tls_client_ca_file")
-        if bool(self.auth_jwks_file) != bool(self.auth_jwt_audience):
-            # A token that was made for another service is none for this one.
-            raise ValueError("auth_jwks_file and auth_jwt_audience: set both or neither")
         if self.auth_jwt_issuer and not self.auth_jwks_file:
             raise ValueError("auth_jwt_issuer: needs auth_jwks_file")
         if self.exit_lora and not self.exit_causal_lm:
             raise ValueError("exit_lora: needs exit_causal_lm")
+        for tenant, tokens in self.tenant_quotas.items():
+            if not tokens.isdecimal():
+                raise ValueError(f"tenant_quotas: not a number of tokens: {tenant}={tokens}")
 
     def _check_addresses(self) -> None:
         if self.llm_base_url and self.llm_langchain:

@@ -118,6 +118,8 @@ def test_the_file_has_types_too(tmp_path: Path, value: str) -> None:
         ({"otlp_endpoint": "collector:4317"}, "otlp_endpoint"),
         ({"otlp_sample_ratio": 1.5}, "otlp_sample_ratio"),
         ({"max_documents": 0}, "max_documents"),
+        ({"bulk_share": 1.0}, "bulk_share"),
+        ({"tenant_quotas": {"acme": "many"}}, "tenant_quotas"),
     ],
 )
 def test_settings_that_do_not_go_together_never_exist(
