@@ -25,6 +25,7 @@ from compressors.work import claimed, current
 _PASSED_ON = {
     StageOutcome.FAILED: Outcome.PASSED_THROUGH_ERROR,
     StageOutcome.SKIPPED_DEADLINE: Outcome.PASSED_THROUGH_DEADLINE,
+    StageOutcome.SKIPPED_BREAK_EVEN: Outcome.PASSED_THROUGH_BREAK_EVEN,
 }
 
 
@@ -87,6 +88,18 @@ class Chain:
         if budget.max_tokens is None or _last_outcome(context) in _PASSED_ON:
             return context
         return _reported(fit(context, budget), len(context.notes))
+
+    def passed_by(self, context: Context, budget: Budget, reason: str) -> Context:
+        """The context as it is, with the reason why no stage is worth its time in each report."""
+        tokens, outcome = budget.count(context.text), StageOutcome.SKIPPED_BREAK_EVEN
+        states = tuple((p.document.id, _state(p, outcome)) for p in context.passages)
+        reports = tuple(
+            StageReport(
+                stage.name, stage.backend, outcome, tokens, tokens, Seconds(), states, reason
+            )
+            for stage in self.stages
+        )
+        return replace(context, trace=(*context.trace, *reports))
 
     def _step(self, stage: Compressor, context: Context, budget: Budget, left: int) -> Context:
         work, start = current(), time.perf_counter()

@@ -137,8 +137,9 @@ class CachedSummarizer:
 
     A summary is found again by the set of passages, whatever their ids and order, the limit and
     how it is counted, the query unless ``reads_query`` is false, ``identity`` and the version of
-    this package. ``identity`` names the model and whatever else the text depends on; without one
-    the summarizer's name does.
+    this package; of another tenant it is not found, who would learn from the time that it takes
+    what others have asked. ``identity`` names the model and whatever else the text depends on;
+    without one the summarizer's name does.
 
     So that a summary is the same whether it was there or not, the summarizer always gets the
     passages in one order, by their texts, and of a limit only the upper bits count: a set that
@@ -173,7 +174,7 @@ class CachedSummarizer:
 
     def _key(self, query: str, ordered: Sequence[Passage], budget: Budget) -> bytes:
         parts = [
-            [self.code, self.identity or self.name],
+            [current().tenant, self.code, self.identity or self.name],
             [query, budget.counter.name, budget.max_tokens],
             [_content(passage) for passage in ordered],
         ]

@@ -98,6 +98,7 @@ def _totals_to_pb(totals: Totals) -> pb.Totals:
         within_budget=totals.within_budget,
         tokens_spent=totals.tokens_spent,
         elapsed=_duration(totals.elapsed),
+        queued=_duration(totals.queued),
         ledger=_ledger_to_pb(totals),
     )
 

@@ -10,8 +10,6 @@ from compressors.values import Document
 from service.request import Request
 from service.settings import Settings
 
-_CHARS_A_TOKEN = 4
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
@@ -122,11 +120,6 @@ class Limits:
                     path = f"documents[{index}].protected_spans[{number}]"
                     problem = f"[{start}, {end}) is not in a text of {len(document.text)}"
                     raise InvalidInput(path, problem)
-
-
-def estimated_tokens(characters: int) -> int:
-    """About how many tokens a text has, for admission: quick and never 0."""
-    return characters // _CHARS_A_TOKEN + 1
 
 
 def _at_most(field: str, given: int, limit: int, unit: str) -> None:

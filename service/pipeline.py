@@ -5,29 +5,46 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Self
 
-from compressors.budget import Budget, share_of
+from compressors.budget import Budget, Counter, share_of
 from compressors.chain import Chain
-from compressors.engine import BatchReport, Engine
+from compressors.engine import BatchReport, Engine, EngineStats
+from compressors.protocols import Compressor
 from compressors.values import Context, Document
 from compressors.work import Work
-from service.catalogue import Catalogue
+from service.break_even import BreakEven, most_saved
+from service.catalogue import Catalogue, Retriever
 from service.counting import RememberingCounter
+from service.estimates import estimated_tokens, kind_of, load_of
 from service.guarding import Guarded
-from service.limits import Limits, estimated_tokens
+from service.limits import Limits
 from service.request import BudgetSpec, DocumentResult, Request, Result, ServerInfo
-from service.results import Finals, document_result, summary_result, totals
+from service.results import Finals, result_of, totals
 from service.settings import Settings
 from service.warmth import warm_up
 
-# About what a document of an index has; its size is not known before it is found.
 _CHARS_OF_FOUND = 1_000
+"""About what a document of an index has, as long as none was found."""
 
 
 def _ignore(_: object) -> None:
     pass
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A request that can be worked on, and what the catalogue has for it."""
+
+    request: Request
+    chain: str
+    stages: tuple[Compressor, ...]
+    counter: Counter
+    retriever: Retriever | None
+    tokens: int
+    """About what all stages read together."""
 
 
 class Pipeline:
@@ -39,6 +56,7 @@ class Pipeline:
         *,
         engine: Engine,
         limits: Limits,
+        break_even: BreakEven | None = None,
         device: str = "cpu",
         generates: bool = False,
     ) -> None:
@@ -47,6 +65,8 @@ class Pipeline:
         self.limits = limits
         self._device = device
         self._generates = generates
+        self._break_even = break_even or BreakEven()
+        self._found_characters: dict[str, int] = {}
 
     @classmethod
     @contextmanager
@@ -74,81 +94,90 @@ class Pipeline:
                 catalogue,
                 engine=engine,
                 limits=Limits.of(settings),
+                break_even=BreakEven.of(settings),
                 device=placement.device,
                 generates=bool(settings.llm_base_url or settings.llm_langchain),
             )
 
-    def check(self, request: Request) -> None:
-        """Raise ``InvalidInput`` or ``NotFound`` if the request can never succeed here."""
+    def check(self, request: Request) -> Checked:
+        """Look up all that a request names, once.
+
+        Raises ``InvalidInput`` or ``NotFound`` if it can never succeed here.
+        """
         self.limits.check(request)
-        self.catalogue.stages(request)
-        self.catalogue.counter(request.budget.tokenizer)
+        chain, stages = self.catalogue.stages(request)
+        counter = self.catalogue.counter(request.budget.tokenizer)
+        retriever, found = None, _CHARS_OF_FOUND
         if request.index is not None:
-            self.catalogue.retriever(request.index.name)
+            retriever = self.catalogue.retriever(request.index.name)
+            found = self._found_characters.get(request.index.name, found)
+        load = load_of(request, found_characters=found)
+        tokens = estimated_tokens(load, request.budget, stages)
+        return Checked(request, chain, stages, counter, retriever, tokens)
 
     @contextmanager
-    def admitted(self, request: Request, work: Work) -> Iterator[None]:
+    def admitted(self, checked: Checked, work: Work) -> Iterator[None]:
         """Reserve room in the engine for a request; raises ``Overloaded`` at once otherwise.
 
         The work of a request that was not admitted may be refused halfway.
         """
-        with work.active(), self.engine.admit(self.estimated_tokens(request)):
+        kind = kind_of(checked.stages)
+        with work.active(), self.engine.admit(checked.tokens, kind=kind):
             yield
-
-    def estimated_tokens(self, request: Request) -> int:
-        """About how many tokens all stages of a request will read together."""
-        characters = request.characters
-        if request.index is not None:
-            characters += request.index.top_k * _CHARS_OF_FOUND
-        _, stages = self.catalogue.stages(request)
-        return estimated_tokens(characters) * len(stages)
 
     def compress(
         self,
-        request: Request,
+        request: Request | Checked,
         *,
         work: Work | None = None,
         observe: Callable[[DocumentResult], None] = _ignore,
     ) -> Result:
-        """The result of a request; always the same for the same request.
+        """The result of a request; always the same for the same request, unless time decides.
 
-        ``work`` has its deadline and may cancel it from another thread. ``observe`` gets the
+        Time does at a deadline, and where the settings say what the downstream model costs.
+        ``work`` has the deadline and may cancel it from another thread. ``observe`` gets the
         result of each document as soon as it is final, all of them before this returns. Raises
         ``CompressionError``; failures of stages only if the request says so.
         """
         work = work or Work()
         with work.active():
-            start = time.perf_counter()
-            self.check(request)
-            context = self._context(request)
-            counter = RememberingCounter(self.catalogue.counter(request.budget.tokenizer))
+            waited, start = work.seconds.queued, time.perf_counter()
+            # Those who waited for a worker when the device was lost need not begin.
+            self.engine.check()
+            checked = request if isinstance(request, Checked) else self.check(request)
+            context = self._context(checked)
+            counter = RememberingCounter(checked.counter)
             tokens_before = counter.count([context.text])[0]
-            budget = Budget(counter, _limit(request.budget, tokens_before))
+            budget = Budget(counter, _limit(checked.request.budget, tokens_before))
             finals = Finals(budget, observe)
             finals.watch(context)
-            chain = self._chain(request, finals)
-            compressed = chain.compress(context, budget)
-            result = Result(
-                text=compressed.text,
-                documents=tuple(
-                    document_result(compressed, passage, budget) for passage in compressed.originals
-                ),
-                summaries=tuple(
-                    summary_result(passage, budget) for passage in compressed.summaries
-                ),
-                stages=compressed.trace,
-                totals=totals(
-                    compressed,
-                    budget,
-                    tokens_before=tokens_before,
-                    elapsed=time.perf_counter() - start,
-                ),
-                chain=chain.name,
-                context=compressed,
-                retrieved=request.index is not None,
+            chain = self._chain(checked, finals)
+            if reason := self._objection(checked, budget, tokens_before):
+                compressed = chain.passed_by(context, budget, reason)
+            else:
+                compressed = chain.compress(context, budget)
+            elapsed = waited + time.perf_counter() - start
+            sums = totals(compressed, budget, tokens_before=tokens_before, elapsed=elapsed)
+            result = result_of(
+                compressed, budget, sums, chain=chain.name, retrieved=checked.retriever is not None
             )
             finals.end(result)
             return result
+
+    def _objection(self, checked: Checked, budget: Budget, tokens: int) -> str:
+        """Why compression would not pay; empty if it would, or nobody asks, or it has to be."""
+        if not self._break_even.is_asked:
+            return ""
+        saved = most_saved(checked.request.budget, tokens, budget.max_tokens)
+        stats = self.engine.stats()
+        rate = _rate(stats)
+        if saved is None or rate is None:
+            return ""
+        # Turns are fair: of what others wait for, at least as much as this is done before it.
+        ahead = min(checked.tokens, max(0, stats.claimed_tokens - checked.tokens))
+        return self._break_even.objection(
+            own=checked.tokens / rate, waiting=ahead / rate, saved=saved
+        )
 
     def info(self) -> ServerInfo:
         catalogue = self.catalogue
@@ -163,25 +192,36 @@ class Pipeline:
             device=self._device,
         )
 
-    def _chain(self, request: Request, finals: Finals) -> Chain:
-        name, stages = self.catalogue.stages(request)
-        guarded = tuple(Guarded(stage) for stage in stages)
-        return Chain(guarded, name, request.failure_policy, finals.watch)
+    def _chain(self, checked: Checked, finals: Finals) -> Chain:
+        guarded = tuple(Guarded(stage) for stage in checked.stages)
+        return Chain(guarded, checked.chain, checked.request.failure_policy, finals.watch)
 
-    def _context(self, request: Request) -> Context:
+    def _context(self, checked: Checked) -> Context:
+        request = checked.request
         return Context.of(
             request.query,
-            self._documents(request),
+            self._documents(checked),
             protected=request.protection,
             allow_empty=request.allow_empty,
             with_titles=request.with_titles,
         )
 
-    def _documents(self, request: Request) -> tuple[Document, ...]:
-        if request.index is None:
-            return request.documents
-        retriever = self.catalogue.retriever(request.index.name)
-        return tuple(retriever.retrieve(request.query, request.index.top_k))
+    def _documents(self, checked: Checked) -> tuple[Document, ...]:
+        index = checked.request.index
+        if checked.retriever is None or index is None:
+            return checked.request.documents
+        found = tuple(checked.retriever.retrieve(checked.request.query, index.top_k))
+        if found:
+            characters = sum(len(each.text) + len(each.title) for each in found)
+            self._found_characters[index.name] = characters // len(found)
+        return found
+
+
+def _rate(stats: EngineStats) -> float | None:
+    """Tokens a second of all models, in the proportions in which they were used."""
+    used = [(each.tokens, each.tokens_per_second) for each in stats.models if each.tokens]
+    seconds = sum(tokens / rate for tokens, rate in used if rate)
+    return sum(tokens for tokens, rate in used if rate) / seconds if seconds else None
 
 
 def _limit(spec: BudgetSpec, tokens: int) -> int | None:

@@ -154,11 +154,6 @@ class Request:
     def protection(self) -> Protection:
         return Protection(self.protected_texts, self.protected_patterns, self.protected_spans)
 
-    @property
-    def characters(self) -> int:
-        """Code points of everything that models may read."""
-        return len(self.query) + sum(len(d.text) + len(d.title) for d in self.documents)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DocumentResult:
@@ -185,7 +180,10 @@ class SummaryResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Totals:
-    """The sums of a request. ``elapsed`` is in seconds."""
+    """The sums of a request. ``elapsed`` and, of that, ``queued`` are in seconds.
+
+    Stages tell only of what they waited themselves.
+    """
 
     tokens_before: int
     tokens_after: int
@@ -195,6 +193,7 @@ class Totals:
     tokens_spent: int
     tokens_reused: int
     elapsed: float
+    queued: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from compressors.budget import Budget
 from compressors.chain import final_outcome
 from compressors.values import Context, Passage
+from compressors.work import current
 from service.request import DocumentResult, Result, SummaryResult, Totals
 
 
@@ -52,6 +53,22 @@ def document_result(context: Context, passage: Passage, budget: Budget) -> Docum
     )
 
 
+def result_of(
+    context: Context, budget: Budget, sums: Totals, *, chain: str, retrieved: bool
+) -> Result:
+    """What a chain of that name has made."""
+    return Result(
+        text=context.text,
+        documents=tuple(document_result(context, each, budget) for each in context.originals),
+        summaries=tuple(summary_result(each, budget) for each in context.summaries),
+        stages=context.trace,
+        totals=sums,
+        chain=chain,
+        context=context,
+        retrieved=retrieved,
+    )
+
+
 def summary_result(passage: Passage, budget: Budget) -> SummaryResult:
     return SummaryResult(
         id=passage.document.id,
@@ -71,5 +88,6 @@ def totals(context: Context, budget: Budget, *, tokens_before: int, elapsed: flo
         within_budget=budget.fits(text),
         tokens_spent=sum(report.tokens_spent for report in context.trace),
         tokens_reused=sum(report.tokens_reused for report in context.trace),
+        queued=current().seconds.queued,
         elapsed=elapsed,
     )

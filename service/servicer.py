@@ -26,10 +26,10 @@ from service.border_out import (
 from service.calls import Context
 from service.identity import tenant
 from service.llm import AnswerEnd, DownstreamLlm
-from service.pipeline import Pipeline
+from service.pipeline import Checked, Pipeline
 from service.prompt import Template
 from service.refusals import NotConfigured
-from service.request import DocumentResult, Request, Result
+from service.request import DocumentResult, Result
 from service.workers import Workers
 
 T = TypeVar("T")
@@ -37,6 +37,9 @@ T = TypeVar("T")
 # What is taken off the time of a client, so that a result that the deadline cut short arrives
 # before the client gives up: a share, and at most so many seconds.
 _MARGIN_SHARE, _MARGIN = 0.1, 0.25
+# Bytes of a request from which on it is looked at on a thread: for a smaller one a thread costs
+# more than it gains.
+_LARGE = 65_536
 
 
 def _ignore(_: object) -> None:
@@ -69,19 +72,20 @@ class CompressionServicer(pb_grpc.CompressionServiceServicer):
     async def Compress(  # noqa: N802 - named by the contract
         self, request: pb.CompressRequest, context: Context
     ) -> pb.CompressResponse:
-        return await self._compressed(
-            request_from_pb(request), Work(self._deadline(context), tenant=tenant()), response_to_pb
-        )
+        deadline = self._deadline(context)
+        checked = await self._checked(request)
+        work = Work(deadline, tenant=tenant(), bulk=checked.request.bulk)
+        return await self._compressed(checked, work, response_to_pb)
 
     async def CompressStream(  # noqa: N802 - named by the contract
         self, request: pb.CompressStreamRequest, context: Context
     ) -> AsyncIterator[pb.CompressStreamResponse]:
-        work = Work(self._deadline(context), tenant=tenant())
+        deadline = self._deadline(context)
         with inside("request"):
-            values = request_from_pb(request.request)
-            self._pipeline().check(values)
-        stream = _Stream(retrieved=values.index is not None)
-        job = asyncio.ensure_future(self._compressed(values, work, end_to_pb, stream.put))
+            checked = await self._checked(request.request)
+        work = Work(deadline, tenant=tenant(), bulk=checked.request.bulk)
+        stream = _Stream(retrieved=checked.retriever is not None)
+        job = asyncio.ensure_future(self._compressed(checked, work, end_to_pb, stream.put))
         job.add_done_callback(stream.end)
         try:
             async for document in stream:
@@ -101,14 +105,15 @@ class CompressionServicer(pb_grpc.CompressionServiceServicer):
             raise NotConfigured("this server has no downstream LLM")
         now, deadline = time.monotonic(), self._deadline(context)
         question = question_from_pb(request, deadline=deadline)
-        # What is compressed too late is of no use: the other half of the time is for the answer.
-        work = Work(now + (deadline - now) / 2, tenant=tenant())
         with inside("compress"):
-            response, result = await self._compressed(
-                request_from_pb(request.compress), work, lambda r: (response_to_pb(r), r)
+            checked = await self._checked(request.compress)
+            # What is compressed too late is of no use: half of the time is for the answer.
+            half = now + (deadline - now) / 2
+            work = Work(half, tenant=tenant(), bulk=checked.request.bulk)
+            response, result, prompt = await self._compressed(
+                checked, work, lambda r: (response_to_pb(r), r, self._template.fill(r))
             )
         yield pb.GenerateResponse(compressed=response)
-        prompt = self._template.fill(result)
         async with aclosing(self._llm.stream(replace(question, prompt=prompt.text))) as events:
             async for event in events:
                 if isinstance(event, AnswerEnd):
@@ -124,25 +129,35 @@ class CompressionServicer(pb_grpc.CompressionServiceServicer):
         pipeline = self._pipeline()
         return info_to_pb(pipeline.info(), pipeline.limits)
 
+    async def _checked(self, message: pb.CompressRequest) -> Checked:
+        """Look at a request before admission: what can never succeed hears so, whatever waits."""
+        pipeline = self._pipeline()
+
+        def checked() -> Checked:
+            return pipeline.check(request_from_pb(message))
+
+        # Others wait for the loop meanwhile, and patterns are compiled.
+        if message.ByteSize() >= _LARGE or message.protected_patterns:
+            return await asyncio.to_thread(checked)
+        return checked()
+
     async def _compressed(
         self,
-        request: Request,
+        checked: Checked,
         work: Work,
         convert: Callable[[Result], T],
         observe: Callable[[DocumentResult], None] = _ignore,
     ) -> T:
         """What ``convert`` makes of the result, on the thread of the work like ``observe``."""
         pipeline = self._pipeline()
-        # Before admission, so that what can never succeed is told so at once, whatever waits.
-        pipeline.check(request)
 
         def compress() -> T:
-            result = pipeline.compress(request, work=work, observe=observe)
+            result = pipeline.compress(checked, work=work, observe=observe)
             self._saw(result)
             return convert(result)
 
-        with pipeline.admitted(request, work):
-            return await self._workers.run(work, compress)
+        with pipeline.admitted(checked, work):
+            return await self._workers.run(work, compress, tokens=checked.tokens)
 
     def _deadline(self, context: Context) -> float:
         """Until when to work, as a point of ``time.monotonic``."""

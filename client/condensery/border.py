@@ -277,6 +277,7 @@ def _totals_from_pb(message: pb.Totals) -> Totals:
         tokens_spent=message.tokens_spent,
         elapsed=_seconds(message.elapsed),
         ledger=Ledger(ledger.saved, ledger.spent, ledger.reused, ledger.net),
+        queued=_seconds(message.queued),
     )
 
 

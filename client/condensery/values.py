@@ -168,7 +168,7 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The sums of a request. ``elapsed`` is in seconds, ``max_tokens`` the budget, if any."""
+    """The sums of a request. ``max_tokens`` is the budget, if any; times are in seconds."""
 
     tokens_before: int
     tokens_after: int
@@ -178,6 +178,8 @@ class Totals:
     tokens_spent: int
     elapsed: float
     ledger: Ledger = field(default_factory=Ledger)
+    queued: float = 0.0
+    """The part of ``elapsed`` that it waited for its turn or the device, in stages or not."""
 
     @property
     def tokens_saved(self) -> int:

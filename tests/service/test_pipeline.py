@@ -59,7 +59,7 @@ def timeless(result: Result) -> Result:
     """The result without its clock."""
     stages = tuple(replace(report, seconds=report.seconds.__class__()) for report in result.stages)
     context = replace(result.context, trace=stages)
-    totals = replace(result.totals, elapsed=0.0)
+    totals = replace(result.totals, elapsed=0.0, queued=0.0)
     return replace(result, stages=stages, context=context, totals=totals)
 
 
@@ -268,12 +268,13 @@ def test_a_request_for_which_there_is_no_room_is_refused_at_once() -> None:
     model = Overlap()
     with opened(Settings(max_queued_tokens=40), model) as pipeline:
         first, second = Work(), Work()
-        refused = pipeline.admitted(request(), second)
-        with pipeline.admitted(request(), first), pytest.raises(Overloaded) as caught, refused:
+        checked = pipeline.check(request())
+        refused = pipeline.admitted(checked, second)
+        with pipeline.admitted(checked, first), pytest.raises(Overloaded) as caught, refused:
             pass
 
-        with pipeline.admitted(request(), second):
-            assert pipeline.compress(request(), work=second).text
+        with pipeline.admitted(checked, second):
+            assert pipeline.compress(checked, work=second).text
 
     assert caught.value.retry_after > 0
 

@@ -396,7 +396,7 @@ class Ledger(_message.Message):
     def __init__(self, saved: _Optional[int] = ..., spent: _Optional[int] = ..., reused: _Optional[int] = ..., net: _Optional[int] = ...) -> None: ...
 
 class Totals(_message.Message):
-    __slots__ = ("tokens_before", "tokens_after", "tokenizer", "max_tokens", "within_budget", "tokens_spent", "elapsed", "ledger")
+    __slots__ = ("tokens_before", "tokens_after", "tokenizer", "max_tokens", "within_budget", "tokens_spent", "elapsed", "ledger", "queued")
     TOKENS_BEFORE_FIELD_NUMBER: _ClassVar[int]
     TOKENS_AFTER_FIELD_NUMBER: _ClassVar[int]
     TOKENIZER_FIELD_NUMBER: _ClassVar[int]
@@ -405,6 +405,7 @@ class Totals(_message.Message):
     TOKENS_SPENT_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_FIELD_NUMBER: _ClassVar[int]
     LEDGER_FIELD_NUMBER: _ClassVar[int]
+    QUEUED_FIELD_NUMBER: _ClassVar[int]
     tokens_before: int
     tokens_after: int
     tokenizer: str
@@ -413,7 +414,8 @@ class Totals(_message.Message):
     tokens_spent: int
     elapsed: _duration_pb2.Duration
     ledger: Ledger
-    def __init__(self, tokens_before: _Optional[int] = ..., tokens_after: _Optional[int] = ..., tokenizer: _Optional[str] = ..., max_tokens: _Optional[int] = ..., within_budget: _Optional[bool] = ..., tokens_spent: _Optional[int] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ...) -> None: ...
+    queued: _duration_pb2.Duration
+    def __init__(self, tokens_before: _Optional[int] = ..., tokens_after: _Optional[int] = ..., tokenizer: _Optional[str] = ..., max_tokens: _Optional[int] = ..., within_budget: _Optional[bool] = ..., tokens_spent: _Optional[int] = ..., elapsed: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ..., queued: _Optional[_Union[datetime.timedelta, _duration_pb2.Duration, _Mapping]] = ...) -> None: ...
 
 class CompressResponse(_message.Message):
     __slots__ = ("text", "documents", "summaries", "stages", "totals", "chain", "insufficient_evidence")
