@@ -40,13 +40,13 @@ class Parts:
     computing: float
     """The share of batches that ran."""
     elapsed: float
-    """From the first stage to the result."""
+    """From admission to the result."""
 
     @classmethod
     def of(cls, answer: pb.CompressResponse) -> Parts:
         stages = answer.stages
         return cls(
-            _seconds(sum((stage.queued.ToTimedelta() for stage in stages), timedelta())),
+            _seconds(answer.totals.queued.ToTimedelta()),
             _seconds(sum((stage.tokenizing.ToTimedelta() for stage in stages), timedelta())),
             _seconds(sum((stage.computing.ToTimedelta() for stage in stages), timedelta())),
             _seconds(answer.totals.elapsed.ToTimedelta()),
