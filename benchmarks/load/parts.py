@@ -23,7 +23,7 @@ class Times:
     choosing: float
     """What else the stages took, and what is around them in the pipeline."""
     outside: float
-    """Protocol, messages, and waiting for a thread of the server."""
+    """Protocol and messages."""
     overhead: float
     """Of the latency, all but ``queued`` and ``computing``."""
 
