@@ -14,6 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given
+from hypothesis import settings as examples
 from hypothesis import strategies as st
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
@@ -189,6 +190,7 @@ _ANY = st.recursive(
 )
 
 
+@examples(max_examples=50)
 @given(
     header=st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64", "x"]), _ANY),
     body=_ANY,
