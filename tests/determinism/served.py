@@ -5,9 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from google.protobuf.duration_pb2 import Duration
 
 from compressors.engine import BatchReport, Engine, EngineSettings
+from compressors.extractive import ExtractiveSummarizer
 from compressors.fusion import Fusion
 from compressors.matching import Matching
 from compressors.models import minilm
@@ -29,6 +32,7 @@ from service.pipeline import Pipeline
 from service.request import BudgetSpec, Request, Result
 from service.settings import Settings
 from service.stages import (
+    EXTRACTIVE,
     exit_backends,
     llmlingua2_backends,
     made_crag,
@@ -41,10 +45,9 @@ if TYPE_CHECKING:
     from transformers import BertModel
 
 WIDTH = 32
-MEASURED = ("queued", "tokenizing", "computing", "elapsed")
-"""Fields of a response that hold what was measured: they are no part of the promise."""
-REMEMBERED = ("tokens_spent", "tokens_reused")
-"""Those that tell whether a summary was there already."""
+REMEMBERED = ("tokens_spent", "tokens_reused", "ledger")
+"""Fields that tell whether a summary was there already; with all durations, they are no part of
+the promise."""
 
 _TEXT = (
     "the a of in and to is was on for harbour keeper light tower town water winter ships council "
@@ -111,7 +114,9 @@ def _catalogue(forward: Forward, pooling: Forward, cache: Cache | None) -> Catal
     reading = VocabularyReader.of(tokenizers)
     words = EmbeddedTokenScorer(forward, tokenizers, 256)
     segmenter = StructuredSegmenter(RuleSegmenter())
-    encoders = {"embedded": MiniLmEncoder(pooling, tokenizers)}
+    encoder = MiniLmEncoder(pooling, tokenizers)
+    encoders = {"embedded": encoder}
+    summarizers = {EXTRACTIVE: ExtractiveSummarizer(encoder, segmenter)}
     return Catalogue(
         backends={
             "exit": exit_backends(
@@ -120,8 +125,10 @@ def _catalogue(forward: Forward, pooling: Forward, cache: Cache | None) -> Catal
             "llmlingua2": llmlingua2_backends(
                 {"embedded": ReadWords(words, reading, Rarity(RuleSegmenter()))}, {}
             ),
-            "crag": summarizing_backends(made_crag, encoders, segmenter, {}),
-            "tcra-summary": summarizing_backends(made_tcra_summary, encoders, segmenter, {}),
+            "crag": summarizing_backends(made_crag, encoders, segmenter, summarizers),
+            "tcra-summary": summarizing_backends(
+                made_tcra_summary, encoders, segmenter, summarizers
+            ),
             "tcra-semantic": tcra_semantic_backends(encoders, segmenter),
         },
         counters={"minilm": MiniLmCounter(tokenizers)},
@@ -159,11 +166,9 @@ def text(dice: random.Random, sentences: int) -> str:
 
 def bytes_of(result: Result) -> bytes:
     """What goes over the wire, without what was measured."""
-    response: Any = response_to_pb(result)
-    for stage in response.stages:
-        for name in (*MEASURED, *REMEMBERED):
-            stage.ClearField(name)
-    for name in ("elapsed", "tokens_spent", "ledger"):
-        response.totals.ClearField(name)
-    given: bytes = response.SerializeToString(deterministic=True)
-    return given
+    response = response_to_pb(result)
+    for message in (response.totals, *response.stages):
+        for field, value in message.ListFields():
+            if isinstance(value, Duration) or field.name in REMEMBERED:
+                message.ClearField(field.name)
+    return response.SerializeToString(deterministic=True)

@@ -53,7 +53,9 @@ def bert() -> BertModel:
         intermediate_size=64,
         max_position_embeddings=128,
     )
-    return BertModel(config).eval()
+    model = BertModel(config)
+    model.train(mode=False)
+    return model
 
 
 @pytest.fixture(scope="module")
