@@ -35,7 +35,7 @@ class Slots:
         self._waiting: list[_Slot] = []
         self._running: dict[_Slot, float] = {}
         self._alarm: _Slot | None = None
-        self._mean = 0.0
+        self._mean: float | None = None
 
     @contextmanager
     def taken(self, rank: float) -> Iterator[None]:
@@ -49,7 +49,8 @@ class Slots:
             _CURRENT.reset(token)
             slot.end()
             with self._lock:
-                self._mean = _KEPT * self._mean + (1 - _KEPT) * slot.seconds
+                mean = slot.seconds if self._mean is None else self._mean
+                self._mean = _KEPT * mean + (1 - _KEPT) * slot.seconds
 
     @property
     def waiting(self) -> int:
@@ -58,7 +59,7 @@ class Slots:
 
     def expected_wait(self, before: int) -> float:
         """Seconds until about so many have had all of their turns."""
-        return before * self._mean / self._at_once
+        return before * (self._mean or 0.0) / self._at_once
 
     def begin(self, slot: _Slot, work: Work) -> None:
         """Wait until ``slot`` has its turn, or ``work`` is over."""

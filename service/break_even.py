@@ -55,11 +55,13 @@ class BreakEven:
 
 
 def most_saved(budget: BudgetSpec, tokens: int, limit: int | None) -> int | None:
-    """The most tokens that compression can take out; ``None`` where it must not be left out.
+    """The most tokens that compression can take out; ``None`` where it is not to be left out.
 
-    That is where the text is over ``max_tokens``: who says so may have no room for more. A rate
-    says what is saved; thresholds do not, and so get the benefit of the doubt.
+    That is where the request says ``max_tokens``, as there may be no room for more, and where
+    nothing has to go. A rate says what is saved; thresholds do not, and get the benefit of the
+    doubt.
     """
     if budget.max_tokens is not None:
-        return None if tokens > budget.max_tokens else tokens
-    return tokens if limit is None else tokens - limit
+        return None
+    saved = tokens - (limit or 0)
+    return saved if saved > 0 else None

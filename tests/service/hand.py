@@ -23,6 +23,7 @@ from compressors.segmentation import RuleSegmenter
 from compressors.values import Document
 from condensery.v1 import compression_pb2 as pb
 from condensery.v1 import compression_pb2_grpc as pb_grpc
+from service.break_even import BreakEven
 from service.catalogue import Catalogue
 from service.limits import Limits
 from service.pipeline import Pipeline
@@ -168,7 +169,12 @@ def pipeline(settings: Settings, model: Overlap) -> Iterator[Pipeline]:
             chains=CHAINS,
         )
         try:
-            yield Pipeline(catalogue, engine=engine, limits=Limits.of(settings))
+            yield Pipeline(
+                catalogue,
+                engine=engine,
+                limits=Limits.of(settings),
+                break_even=BreakEven.of(settings),
+            )
         finally:
             model.gate.set()
 
