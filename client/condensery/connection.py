@@ -24,8 +24,11 @@ SERVICE_CONFIG = {
     "methodConfig": [
         {"name": [{"service": "condensery.v1.CompressionService"}], "retryPolicy": _RETRIES}
     ],
-    # Where most calls fail, trying each again only adds to the load.
-    "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
+    # A server that drains says so before it refuses; whoever watches goes elsewhere in time.
+    "healthCheckConfig": {"serviceName": "condensery.v1.CompressionService"},
+    # Where most calls fail, trying each again only adds to the load. Half of the tokens are for
+    # all those that are on their way to a server when it dies, and fail together.
+    "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
 }
 
 
