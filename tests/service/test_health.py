@@ -97,29 +97,6 @@ async def test_the_health_port_knows_health_and_nothing_else() -> None:
     assert caught.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_a_dead_engine_ends_readiness_and_liveness_and_refuses_calls() -> None:
-    @contextmanager
-    def dying(given: Settings) -> Iterator[Pipeline]:
-        with pipeline(given, Overlap()) as made:
-            engines.append(made.engine)
-            yield made
-
-    engines: list = []
-    async with (
-        serving(settings(), open_pipeline=dying) as server,
-        grpc.aio.insecure_channel(server.target) as channel,
-    ):
-        # An engine that is left is as dead as one that broke.
-        await asyncio.to_thread(engines[0].__exit__, None, None, None)
-        await server.died.wait()
-        states = [await check(channel, name) for name in ("", SERVICE, "liveness")]
-        with pytest.raises(grpc.aio.AioRpcError) as caught:
-            await pb_grpc.CompressionServiceStub(channel).Compress(request(), timeout=10)
-
-    assert states == [NOT_SERVING] * 3
-    assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
-
-
 async def listed(channel: grpc.aio.Channel) -> set[str]:
     stub = reflection_pb2_grpc.ServerReflectionStub(channel)
     asked = reflection_pb2.ServerReflectionRequest(list_services="")

@@ -13,6 +13,7 @@ from condensery.v1 import compression_pb2 as pb
 from condensery.v1 import compression_pb2_grpc as pb_grpc
 from tests.service.hand import CATS, LOUVRE, documents, end_of, request
 from tests.service.processes import ServerProcess, running
+from tests.service.test_health import NOT_SERVING, SERVING
 
 LOAD = request(documents=documents(*[LOUVRE, CATS] * 5), budget=pb.Budget(rate=0.2))
 
@@ -74,13 +75,18 @@ async def test_a_dead_engine_ends_the_process_with_its_own_status() -> None:
     async with asyncio.timeout(60), running("tests.service.by_hand", "deadly") as server:
         port = (await server.log("serving"))["grpc"]
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+            watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest())
+            states = [(await watch.read()).status]
             stub = pb_grpc.CompressionServiceStub(channel)
-            sent = request(failure_policy=pb.FAILURE_POLICY_ERROR)
-            end = await end_of(stub.Compress(sent, timeout=30))
-        status = await server.ended()
+            sent = [request(failure_policy=policy) for policy in pb.FailurePolicy.values()] * 4
+            calls = [end_of(stub.Compress(each, timeout=30)) for each in sent]
+            ends = await asyncio.gather(*calls)
+            states.append((await watch.read()).status)
+            status = await server.ended()
 
     assert status == 70
-    assert end is grpc.StatusCode.UNAVAILABLE
+    assert set(ends) == {grpc.StatusCode.UNAVAILABLE}
+    assert states == [SERVING, NOT_SERVING]
     assert any(line["message"] == "the engine is dead" for line in server.lines)
 
 
