@@ -152,7 +152,7 @@ def test_turns_are_never_lost_nor_too_many() -> None:
             most[0] = max(most[0], computing[0])
 
     def work(seed: int) -> None:
-        dice = random.Random(seed)
+        dice = random.Random(seed)  # noqa: S311 - no secret
         deadline = time.monotonic() + dice.choice([PATIENCE, PATIENCE, 0.001])
         is_late = deadline < time.monotonic() + 1
         with Work(deadline).active(), slots.taken(dice.random()):

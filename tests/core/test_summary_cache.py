@@ -139,6 +139,20 @@ def test_c13_whatever_the_text_depends_on_is_in_the_key(
     assert len(inner.asked) == 2
 
 
+def test_what_another_tenant_asked_is_not_found() -> None:
+    inner = Headlines()
+    summarizer = cached(inner)
+
+    reused = list[int]()
+    for tenant in ("acme", "globex", "", "acme"):
+        with Work(tenant=tenant).active() as work:
+            summarizer.summarize("q", wholes(BEDS, FOOD), budget(20))
+            reused.append(work.tokens_reused)
+
+    assert reused == [0, 0, 0, 7]
+    assert len(inner.asked) == 3
+
+
 def test_another_part_of_the_same_document_is_another_text() -> None:
     inner = Headlines()
     summarizer = cached(inner)

@@ -145,7 +145,8 @@ async def test_it_is_said_on_the_wire_and_in_the_client() -> None:
         sent = request(budget=pb.Budget(rate=0.5))
         answer = await hand.stub.Compress(sent)
         streamed = [
-            event async for event in hand.stub.CompressStream(pb.CompressStreamRequest(request=sent))
+            event
+            async for event in hand.stub.CompressStream(pb.CompressStreamRequest(request=sent))
         ]
 
     assert answer.text == WHOLE

@@ -2,14 +2,17 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import grpc
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from grpc_status import rpc_status
 
+from compressors.protocols import Encoded
 from condensery.v1 import compression_pb2 as pb
-from tests.service.hand import LOUVRE, documents, end_of, request, served, until
+from tests.service.hand import LOUVRE, Overlap, documents, end_of, request, served, until
 
 LONG = documents(*[LOUVRE] * 50)
 
@@ -21,14 +24,19 @@ async def test_a_call_that_the_client_cancels_does_no_more_work() -> None:
         await until(hand.model.busy.is_set)
         waiting = hand.stub.Compress(request(documents=LONG))
         await until(lambda: hand.engine.stats().queued_items == 100)
+        claimed = hand.engine.stats().claimed_tokens
         waiting.cancel()
         await until(lambda: hand.engine.stats().queued_items == 0)
+        await until(lambda: hand.engine.stats().claimed_tokens < claimed - 500)
         hand.model.gate.set()
         answer = await call
         seen = hand.model.seen
+        await until(lambda: hand.engine.stats().claimed_tokens == 0)
+        dropped = hand.engine.stats().dropped
 
     assert answer.text
     assert seen == 4
+    assert dropped == {"cancelled": 100}
 
 
 async def test_a_cancelled_call_is_not_inside_any_more() -> None:
@@ -90,6 +98,30 @@ async def test_the_deadline_is_an_error_where_the_request_asks_for_that() -> Non
     assert caught.value.details() == "the request's deadline is over"
 
 
+async def test_a_deadline_between_stages_leaves_what_the_first_ones_have_done() -> None:
+    words = pb.Llmlingua2Options(min_words=0, threshold=0.0)
+    stages = [
+        pb.Stage(name="llmlingua2", rate=0.8, llmlingua2=words),
+        pb.Stage(name="exit"),
+        pb.Stage(name="llmlingua2", rate=0.2, llmlingua2=words),
+    ]
+
+    async with served() as hand:
+        alone = await hand.compress(stages=pb.StageList(stages=stages[:1]))
+        hand.model.gate.clear()
+        sent = request(stages=pb.StageList(stages=stages))
+        answer = await hand.stub.Compress(sent, timeout=0.8)
+
+    assert [report.outcome for report in answer.stages] == [
+        pb.STAGE_OUTCOME_RAN,
+        pb.STAGE_OUTCOME_SKIPPED_DEADLINE,
+        pb.STAGE_OUTCOME_SKIPPED_DEADLINE,
+    ]
+    assert answer.text == alone.text
+    assert 0 < answer.totals.tokens_after < answer.totals.tokens_before
+    assert {d.outcome for d in answer.documents} == {pb.OUTCOME_PASSED_THROUGH_DEADLINE}
+
+
 async def test_a_call_without_a_deadline_gets_one() -> None:
     async with served(default_deadline_seconds=0.2) as hand:
         hand.model.gate.clear()
@@ -110,6 +142,99 @@ async def test_a_call_that_never_got_a_thread_ends_with_its_deadline() -> None:
         await first
 
     assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_a_small_call_passes_many_large_ones_that_came_before() -> None:
+    order = list[str]()
+
+    async with served() as hand:
+        hand.model.gate.clear()
+        large = [hand.stub.Compress(request(documents=LONG)) for _ in range(24)]
+        await until(lambda: hand.engine.stats().queued_items > 23 * 100 - 50)
+        small = hand.stub.Compress(request())
+        before = hand.engine.stats().queued_items
+        await until(lambda: hand.engine.stats().queued_items == before + 4)
+        for call in large:
+            call.add_done_callback(lambda _: order.append("large"))
+        small.add_done_callback(lambda _: order.append("small"))
+        hand.model.gate.set()
+        await asyncio.gather(small, *large)
+
+    assert order.index("small") < 12
+
+
+async def test_what_waits_for_a_thread_waits_for_the_totals_too() -> None:
+    async with served(workers=1) as hand:
+        hand.model.gate.clear()
+        first = hand.stub.Compress(request())
+        await until(hand.model.busy.is_set)
+        second = hand.stub.Compress(request())
+        await until(lambda: hand.server.inside == 2)
+        start = time.monotonic()
+        await until(lambda: time.monotonic() - start > 0.05)
+        hand.model.gate.set()
+        totals = (await second).totals
+        await first
+
+    assert totals.elapsed.ToTimedelta() >= totals.queued.ToTimedelta()
+    assert totals.queued.ToMilliseconds() >= 40
+
+
+async def test_bulk_lets_others_pass() -> None:
+    order = list[str]()
+
+    async with served(workers=1) as hand:
+        hand.model.gate.clear()
+        calls = [hand.stub.Compress(request())]
+        await until(hand.model.busy.is_set)
+        for name, priority in (
+            ("bulk", pb.PRIORITY_BULK),
+            ("interactive", pb.PRIORITY_UNSPECIFIED),
+        ):
+            claimed = hand.engine.stats().claimed_tokens
+            calls.append(hand.stub.Compress(request(priority=priority)))
+            calls[-1].add_done_callback(lambda _, name=name: order.append(name))
+            await until(lambda: hand.engine.stats().claimed_tokens > claimed)  # noqa: B023 - awaited here
+        hand.model.gate.set()
+        await asyncio.gather(*calls)
+
+    assert order == ["interactive", "bulk"]
+
+
+@dataclass
+class Slow(Overlap):
+    """Takes the same time for every row, as a device does."""
+
+    def __call__(self, batch: Sequence[Encoded]) -> Sequence[float]:
+        time.sleep(0.005 * len(batch))
+        return super().__call__(batch)
+
+
+async def test_a_call_that_cannot_be_done_in_time_is_refused_at_once() -> None:
+    async with served(model=Slow()) as hand:
+        while not any(model.tokens_per_second for model in hand.engine.stats().models):
+            await hand.compress()
+        # This is what calls of its kind take.
+        await hand.compress(documents=LONG)
+        hand.model.gate.clear()
+        first = hand.stub.Compress(request(documents=LONG), timeout=30)
+        await until(lambda: hand.engine.stats().claimed_tokens > 500)
+        start = time.monotonic()
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await hand.stub.Compress(request(documents=LONG), timeout=0.4)
+        seconds = time.monotonic() - start
+        rejected = hand.engine.stats().rejected
+        hand.model.gate.set()
+        answer = await first
+
+    error, retry = caught.value, RetryInfo()
+    assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert seconds < 0.3
+    assert rejected == {"deadline": 1}
+    assert rpc_status.from_call(error).details[0].Unpack(retry)
+    pushback = int(dict(error.trailing_metadata() or ())["grpc-retry-pushback-ms"])
+    assert pushback == retry.retry_delay.ToMilliseconds() > 0
+    assert answer.text
 
 
 async def test_overload_is_answered_at_once_with_the_time_to_come_again() -> None:

@@ -119,6 +119,8 @@ def test_the_file_has_types_too(tmp_path: Path, value: str) -> None:
         ({"otlp_sample_ratio": 1.5}, "otlp_sample_ratio"),
         ({"max_documents": 0}, "max_documents"),
         ({"bulk_share": 1.0}, "bulk_share"),
+        ({"price_per_hour": 1.0}, "downstream_price_per_million_tokens"),
+        ({"downstream_tokens_per_second": 0.0}, "downstream_tokens_per_second"),
         ({"tenant_quotas": {"acme": "many"}}, "tenant_quotas"),
     ],
 )
