@@ -17,7 +17,8 @@ from tests.service.hand import pipeline as opened
 from tests.service.hand import settings as settings_of
 
 WHOLE = f"{LOUVRE}\n\n{CATS}"
-FAST, SLOW = {"downstream_tokens_per_second": 1e12}, {"downstream_tokens_per_second": 1.0}
+FAST: dict[str, Any] = {"downstream_tokens_per_second": 1e12}
+SLOW: dict[str, Any] = {"downstream_tokens_per_second": 1.0}
 CHEAP = {"downstream_price_per_million_tokens": 1e-9, "price_per_hour": 1e9}
 DEAR = {"downstream_price_per_million_tokens": 1e9, "price_per_hour": 1e-9}
 
