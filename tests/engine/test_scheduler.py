@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ from hypothesis.stateful import (
 )
 
 from compressors.engine.batches import Batch
-from compressors.engine.calls import Call, Item, padded_tokens
+from compressors.engine.calls import Item, padded_tokens
 from compressors.engine.scheduler import Scheduler
 from compressors.engine.settings import EngineSettings
 from compressors.errors import (
@@ -23,14 +24,26 @@ from compressors.errors import (
     DeadlineExceeded,
     ModelFailure,
     Overloaded,
+    QuotaExceeded,
     Unavailable,
 )
 from compressors.work import Work
+from tests.engine.clocks import Clock
+from tests.engine.fake_device import CountedCall, FakeDevice
 from tests.engine.fakes import row
 
 BUDGETS = {"small": 64, "large": 200}
-LIMIT = 600
-lengths = st.lists(st.integers(0, 90) | st.just(300), min_size=1, max_size=12)
+SPEEDS = {"small": 1_000.0, "large": 250.0}
+SETTINGS = EngineSettings(
+    max_queued_tokens=600,
+    launch_tokens=20,
+    lookahead=2,
+    bulk_share=0.4,
+    tenant_quotas={"metered": 900},
+)
+TENANTS = ("", "acme", "metered")
+LONGEST = 300
+lengths = st.lists(st.integers(0, 90) | st.just(LONGEST), min_size=1, max_size=12)
 some = st.integers(0, 5)
 
 
@@ -39,53 +52,67 @@ class Histories(RuleBasedStateMachine):
 
     @initialize()
     def start(self) -> None:
-        self.scheduler = Scheduler(
-            EngineSettings(max_queued_tokens=LIMIT, launch_tokens=20, lookahead=2)
-        )
+        self.clock = Clock()
+        self.scheduler = Scheduler(SETTINGS, clock=self.clock)
         for model, budget in BUDGETS.items():
             self.scheduler.add(model, budget)
-        self.works = [Work() for _ in range(6)]
+        self.device = FakeDevice(self.scheduler, self.clock, SPEEDS, SETTINGS.launch_tokens)
+        self.works = [Work(clock=self.clock) for _ in range(6)]
         self.admitted: set[Work] = set()
-        self.calls: list[Call] = []
+        self.calls: list[CountedCall] = []
         self.taken: set[Item] = set()
-        self.answered: set[tuple[Call, int]] = set()
-        self.running: list[Item] = []
+
+    @rule(
+        who=some,
+        tenant=st.sampled_from(TENANTS),
+        bulk=st.booleans(),
+        seconds=st.none() | st.floats(0.1, 5.0),
+    )
+    def come(self, who: int, tenant: str, bulk: bool, seconds: float | None) -> None:  # noqa: FBT001 - drawn
+        """Another request in the place of one that is left to itself."""
+        self.release(who)
+        deadline = None if seconds is None else self.clock.now + seconds
+        self.works[who] = Work(deadline, tenant=tenant, bulk=bulk, clock=self.clock)
 
     @rule(who=some, model=st.sampled_from(sorted(BUDGETS)), lengths=lengths)
     def submit(self, who: int, model: str, lengths: list[int]) -> None:
-        call = Call(model, [row(length) for length in lengths], self.works[who], 0.0)
-        before = self.scheduler.ledger.claimed
+        call = CountedCall(model, [row(length) for length in lengths], self.works[who], 0.0)
         tokens = sum(max(1, len(r)) for r in call.rows)
-        try:
-            self.scheduler.submit(call)
-        except Overloaded as refusal:
-            retry_after = refusal.retry_after
-        else:
-            assert call.work in self.admitted or before == 0 or before + tokens <= LIMIT
+        if self._is_let_in(call.work, tokens, lambda: self.scheduler.submit(call)):
             self.calls.append(call)
-            return
-        assert call.work not in self.admitted
-        assert 0 < before == self.scheduler.ledger.claimed
-        assert before + tokens > LIMIT
-        assert retry_after > 0
-
-    @rule(who=some, tokens=st.integers(0, 400))
-    def admit(self, who: int, tokens: int) -> None:
-        work = self.works[who]
-        if work in self.admitted:
-            return
-        try:
-            self.scheduler.reserve(work, tokens)
-        except Overloaded:
-            assert self.scheduler.ledger.claimed + tokens > LIMIT
         else:
+            assert call.work not in self.admitted
+
+    @rule(who=some, tokens=st.integers(0, 400), kind=st.sampled_from(["", "chain"]))
+    def admit(self, who: int, tokens: int, kind: str) -> None:
+        work = self.works[who]
+        if work not in self.admitted and self._is_let_in(
+            work, tokens, lambda: self.scheduler.reserve(work, tokens, kind=kind)
+        ):
             self.admitted.add(work)
+
+    def _is_let_in(self, work: Work, tokens: int, ask: Callable[[], None]) -> bool:
+        ledger = self.scheduler.ledger
+        before, reasons = ledger.claimed, ledger.rejected.copy()
+        refusal = refusal_of(ask)
+        if refusal is None:
+            fits = before == 0 or before + tokens <= SETTINGS.max_queued_tokens
+            assert fits or work in self.admitted
+            return True
+        (reason,) = ledger.rejected - reasons
+        assert before == ledger.claimed
+        assert refusal.retry_after > 0
+        assert (reason == "quota") == isinstance(refusal, QuotaExceeded)
+        assert reason != "quota" or work.tenant == "metered"
+        assert reason != "queue_full" or 0 < before > SETTINGS.max_queued_tokens - tokens
+        assert reason != "deadline" or work.deadline is not None
+        return False
 
     @rule(who=some)
     def release(self, who: int) -> None:
         if self.works[who] in self.admitted:
             self.admitted.remove(self.works[who])
-            self.scheduler.ledger.release(self.works[who])
+            self.scheduler.release(self.works[who])
 
     @rule(who=some, late=st.booleans(), awake=st.booleans())
     def abandon(self, who: int, late: bool, awake: bool) -> None:  # noqa: FBT001 - drawn
@@ -93,70 +120,56 @@ class Histories(RuleBasedStateMachine):
         work = self.works[who]
         self.release(who)
         if late:
-            work.deadline = 0.0
+            work.deadline = self.clock.now
         else:
             work.cancel()
         if awake:
-            for call in self.calls:
-                if call.work is work:
-                    self.scheduler.give_up(call)
-        self.works[who] = Work()
+            self._give_up(work)
+        self.works[who] = Work(clock=self.clock)
+
+    def _give_up(self, work: Work) -> None:
+        for call in self.calls:
+            if call.work is work:
+                self.scheduler.give_up(call)
+
+    @rule(seconds=st.floats(0.01, 30.0))
+    def wait(self, seconds: float) -> None:
+        self.clock.passes(seconds)
 
     @rule()
     def prefetch(self) -> None:
         self.scheduler.prefetch()
 
-    @precondition(lambda self: not self.running)
+    @precondition(lambda self: not self.device.busy)
     @rule()
     def take(self) -> None:
         waiting = list(self.scheduler.items())
-        formed_ahead = self.scheduler._prefetched is not None
-        by_age = self.scheduler._by_age
         batch = self.scheduler.take()
         wanted = [item for item in waiting if not item.call.unwanted]
         if batch is None:
             assert not wanted
-            return
-        self._check(batch)
-        if not formed_ahead:
-            first = min(wanted, key=lambda item: item.number if by_age else item.order)
-            assert first in batch.items
-        self.taken.update(batch.items)
-        self.running = list(batch.items)
+        else:
+            self._begin(batch)
 
-    def _check(self, batch: Batch) -> None:
+    def _begin(self, batch: Batch) -> None:
         assert padded_tokens(batch.items) <= BUDGETS[batch.model] or len(batch.items) == 1
         assert {item.call.model for item in batch.items} == {batch.model}
+        assert len({item.work.bulk for item in batch.items}) == 1
         assert not any(item.call.unwanted for item in batch.items)
         assert not self.taken.intersection(batch.items)
+        self.taken.update(batch.items)
+        self.device.begin(batch)
 
-    @precondition(lambda self: self.running)
-    @rule(data=st.data())
-    def finish(self, data: st.DataObject) -> None:
-        """A part of the running batch is answered, or its first item is at fault."""
-        items = self.scheduler.wanted(self.running)
-        self.running = []
-        if not items:
-            return
-        part = list(items[: data.draw(st.integers(1, len(items)))])
-        self.running = list(items[len(part) :])
-        self.scheduler.computed(part, 0.01 * len(part))
-        if data.draw(st.booleans()):
-            self._answer(part)
-        else:
-            self.scheduler.fail(part[0], ModelFailure("broken"))
-            self._answer(self.scheduler.wanted(part[1:]))
-
-    def _answer(self, items: Sequence[Item]) -> None:
-        for item in items:
-            assert (item.call, item.index) not in self.answered
-            self.answered.add((item.call, item.index))
-        self.scheduler.answer(items, [len(item.row) for item in items])
+    @precondition(lambda self: self.device.busy)
+    @rule(end=st.sampled_from(["answer", "answer", "fail", "run_out_of_memory"]))
+    def step(self, end: str) -> None:
+        """A part of the running batch is done, or has to be run again in halves."""
+        getattr(self.device, end)()
 
     @rule()
     def die(self) -> None:
         self.scheduler.abort(Unavailable("dead"))
-        self.running = []
+        self.device.die()
         assert all(call.over for call in self.calls)
 
     @invariant()
@@ -165,32 +178,82 @@ class Histories(RuleBasedStateMachine):
             return
         items = list(self.scheduler.items())
         assert len(set(items)) == len(items)
-        queued = [item for item in items if item not in self.running]
+        running = set(self.device.items)
+        queued = [item for item in items if item not in running]
         stats = self.scheduler.stats()
         assert sum(model.queued_items for model in stats) == len(queued)
         assert sum(model.queued_tokens for model in stats) == sum(i.tokens for i in queued)
+        ledger = self.scheduler.ledger
+        accounts = [each for group in ledger._groups.values() for each in group.accounts.values()]
+        assert ledger.claimed == sum(account.claim for account in accounts)
         if not self.admitted:
-            assert self.scheduler.ledger.claimed == sum(item.tokens for item in items)
+            assert ledger.claimed == sum(item.tokens for item in items)
 
     def teardown(self) -> None:
         if not hasattr(self, "scheduler"):
             return
         for who in range(len(self.works)):
             self.release(who)
-        self._answer(self.scheduler.wanted(self.running))
-        while (batch := self.scheduler.take()) is not None:
-            self._check(batch)
-            self.taken.update(batch.items)
-            self._answer(batch.items)
+        self._crowd()
         for call in self.calls:
-            assert call.over
+            assert call.ends == 1
             check_end(call)
         assert not list(self.scheduler.items())
-        assert self.scheduler.ledger.claimed == 0
-        assert not self.scheduler.ledger._accounts
+        ledger = self.scheduler.ledger
+        assert ledger.claimed == ledger._cost == ledger._running_cost == 0
+        assert not ledger._groups
+
+    def _crowd(self) -> None:
+        """Serve those who are there while others come all the time: nobody of them starves."""
+        # A step takes a batch or answers one.
+        patience = 2 * bound(len(list(self.scheduler.items())))
+        waiting = [call for call in self.calls if not call.ends]
+        while waiting:
+            assert patience, "somebody starves"
+            patience -= 1
+            for tenant in TENANTS:
+                self._press(tenant)
+            self._serve()
+            waiting = [call for call in waiting if not call.ends]
+        while self.device.busy or list(self.scheduler.items()):
+            self._serve()
+
+    def _press(self, tenant: str) -> None:
+        call = CountedCall("small", [row(10)] * 6, Work(tenant=tenant, clock=self.clock), 0.0)
+        with contextlib.suppress(Overloaded):
+            self.scheduler.submit(call)
+            self.calls.append(call)
+
+    def _serve(self) -> None:
+        if self.device.busy:
+            self.device.answer()
+        elif batch := self.scheduler.take():
+            self._begin(batch)
 
 
-def check_end(call: Call) -> None:
+def refusal_of(ask: Callable[[], None]) -> Overloaded | None:
+    try:
+        ask()
+    except Overloaded as refusal:
+        return refusal
+    return None
+
+
+def bound(waiting: int) -> int:
+    """Batches after which all of those who wait are served, whoever else comes.
+
+    Every second turn of a tenant is that of his oldest row, so that a row waits for twice as many
+    turns as rows are older, its own turn included. Between two of them no other tenant gets more
+    than one turn costs, a lead and a window, in batches that cost what those who come bring; and
+    what is not bulk gets at most so many times more than bulk does.
+    """
+    weight = max(SPEEDS.values()) / min(SPEEDS.values())
+    turn = weight * (LONGEST + max(BUDGETS.values()) * (1 + SETTINGS.lookahead))
+    interactive_batches = turn * (1 - SETTINGS.bulk_share) / SETTINGS.bulk_share / 10
+    return round(2 * (waiting + 1) * len(TENANTS) * (1 + interactive_batches))
+
+
+def check_end(call: CountedCall) -> None:
     """Every call has all of its answers in order, or an error that is true."""
     if call._error is None:
         assert call.results() == [len(r) for r in call.rows]
@@ -203,4 +266,4 @@ def check_end(call: Call) -> None:
 
 
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestHistories.settings = settings(max_examples=100, stateful_step_count=40, deadline=None)
