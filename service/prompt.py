@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -24,6 +27,14 @@ Answer:"""
 _PLACEHOLDER = re.compile(r"\{(query|context)\}")
 # An id that a model can copy without a slip, and that does not look like text.
 _SIMPLE_ID = re.compile(r"[A-Za-z0-9][\w.:#/-]{0,31}")
+# Brackets, and what looks like them.
+_OPEN, _CLOSE = r"\[［﹇【〔〖⟦❲⁅", r"\]］﹈】〕〗⟧❳⁆"
+_BRACKETED = re.compile(rf"[{_OPEN}]([^{_OPEN}{_CLOSE}]+)[{_CLOSE}]")
+# What a reader does not see: spaces, control characters, and others without any width.
+_UNSEEN = re.compile(
+    r"[\s\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    r"\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff\U000e0000-\U000e0fff]+"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +95,38 @@ class Template:
 
 
 def _marks(passages: list[Passage]) -> list[str]:
+    """A mark for each, none of which stands in any of their texts.
+
+    Otherwise a document could bring sentences of its own under the mark of another one.
+    """
+    taken = {label for passage in passages for label in _bracketed(passage)}
     ids = [passage.document.id for passage in passages]
-    if not all(_SIMPLE_ID.fullmatch(id_) for id_ in ids):
-        ids = [str(number) for number in range(1, len(ids) + 1)]
-    return [f"[{id_}]" for id_ in ids]
+    return next(
+        [f"[{label}]" for label in labels]
+        for labels in _labels(ids)
+        if taken.isdisjoint(map(_plain, labels))
+    )
+
+
+def _labels(ids: list[str]) -> Iterator[list[str]]:
+    """What may stand between the brackets: the ids, or else numbers."""
+    if all(_SIMPLE_ID.fullmatch(id_) for id_ in ids) and len({*map(_plain, ids)}) == len(ids):
+        yield ids
+    for letters in count():
+        yield [f"{'d' * letters}{number}" for number in range(1, len(ids) + 1)]
+
+
+def _bracketed(passage: Passage) -> set[str]:
+    """What stands in brackets in a passage or its title."""
+    texts = (passage.document.title, passage.text)
+    return {_plain(found) for text in texts for found in set(_BRACKETED.findall(text))}
+
+
+def _plain(text: str) -> str:
+    """A text without what makes no difference to a reader: case, width, spaces."""
+    if text.isascii() and text.isprintable():
+        return text.replace(" ", "").lower()
+    return _UNSEEN.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
 def _cited(mark: str, passage: Passage) -> str:
