@@ -36,6 +36,7 @@ class Parts:
     """Where a server says that the time of a request went, in seconds."""
 
     queued: float
+    """For a thread, for its turn, or for the device."""
     tokenizing: float
     computing: float
     """The share of batches that ran."""

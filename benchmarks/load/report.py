@@ -74,8 +74,8 @@ def times_table(times: Mapping[str, Times]) -> Table:
             )))
             for name, each in times.items()
         ),
-        "Overhead is all but queued and computing: tokenizing, choosing, and outside, which is"
-        " protocol, messages and waiting for a thread.",
+        "Overhead is all but queued and computing: tokenizing, choosing sentences, and outside,"
+        " which is protocol, messages and admission.",
     )  # fmt: skip
 
 
