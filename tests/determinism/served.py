@@ -138,7 +138,7 @@ def _catalogue(forward: Forward, pooling: Forward, cache: Cache | None) -> Catal
 
 
 def requests(
-    count: int, *, chains: Sequence[str | None], sentences: int = 3, seed: int = 1
+    count: int, *, chains: Sequence[str | None], sentences: int = 2, seed: int = 1
 ) -> list[Request]:
     """So many different ones, with each of the chains in turn, and with budgets or thresholds."""
     dice = random.Random(seed)  # noqa: S311 - a test
@@ -148,7 +148,7 @@ def requests(
             query=text(dice, 1),
             documents=tuple(
                 Document(str(place), text(dice, dice.randint(1, sentences)))
-                for place in range(dice.randint(1, 3))
+                for place in range(dice.randint(1, 5))
             ),
             chain=chains[number % len(chains)],
             budget=budgets[number % len(budgets)],

@@ -18,7 +18,7 @@ from tests.determinism import served
 
 SHUFFLES = 20
 AT_ONCE = 6
-CHAINS = (None, "fine", "llmlingua2", "crag", "extractive")
+CHAINS = (None, "fine", "llmlingua2", "crag")
 
 
 def alone(pipeline: Pipeline, requests: Sequence[Request]) -> list[bytes]:
@@ -47,24 +47,27 @@ def test_a_thousand_requests_in_twenty_orders_give_the_bytes_that_they_give_alon
 
     # Otherwise nothing was tried: rows of several requests, and of several lengths, came together.
     shared = [report for report in reports if report.requests > 1]
-    assert len(shared) > SHUFFLES
+    assert {report.model for report in shared} == {"scores", "vectors"}
     assert any(report.padded_tokens > report.tokens for report in shared)
 
 
 def test_answers_out_of_a_cache_are_those_without_one() -> None:
-    requests = served.requests(20, chains=CHAINS)
+    requests = served.requests(20, chains=("fine", "tcra"))
     with served.pipeline() as pipeline:
         wanted = alone(pipeline, requests)
-    # So small that things are pushed out all the time: whatever is asked for is there or not.
-    cache = Cache(40_000)
-    with served.pipeline(cache=cache) as pipeline:
+    large = Cache(10**7)
+    with served.pipeline(cache=large) as pipeline:
+        assert alone(pipeline, requests) == wanted
+    room = large.stats().bytes // 2
+    small = Cache(room)
+    with served.pipeline(cache=small) as pipeline:
         for seed in range(5):
             assert shuffled(pipeline, requests, seed) == wanted
 
-    stats = cache.stats()
-    assert stats.bytes <= 40_000
+    stats = small.stats()
+    assert stats.bytes <= room
     assert stats.evicted > 0
-    assert all(stats.hits[kind] and stats.misses[kind] for kind in ("tokens", "scores", "vectors"))
+    assert set(stats.hits) == set(stats.misses) == {"tokens", "scores", "vectors"}
 
 
 def test_a_request_that_comes_again_costs_no_computing() -> None:
@@ -83,7 +86,7 @@ def test_a_request_that_comes_again_costs_no_computing() -> None:
 
 
 def test_the_full_chain_gives_them_too() -> None:
-    requests = served.requests(8, chains=("full", "tcra"), sentences=2)
+    requests = served.requests(8, chains=("full", "tcra", "extractive"))
     with served.pipeline() as pipeline:
         wanted = alone(pipeline, requests)
 
@@ -91,10 +94,10 @@ def test_the_full_chain_gives_them_too() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("cache_bytes", [0, 50_000])
+@pytest.mark.parametrize("cache_bytes", [0, 200_000])
 def test_a_thousand_requests_give_them_with_the_weights_that_are_shipped(cache_bytes: int) -> None:
     """With the small cache, every request meets results that were kept and that were not."""
-    requests = served.requests(1_000 // SHUFFLES, chains=(*CHAINS, "full"), sentences=2)
+    requests = served.requests(1_000 // SHUFFLES, chains=(*CHAINS, "full"))
     with Pipeline.open(Settings(device="cpu", cache_bytes=0)) as pipeline:
         wanted = alone(pipeline, requests)
     with Pipeline.open(Settings(device="cpu", cache_bytes=cache_bytes)) as pipeline:
