@@ -79,11 +79,12 @@ def _options(max_message_bytes: int) -> list[tuple[str, Any]]:
         ("grpc.so_reuseport", 0),
         ("grpc.max_receive_message_length", max_message_bytes),
         ("grpc.max_send_message_length", min(_ANSWER_SIZES * max_message_bytes, _LARGEST)),
-        # Clients may ping every 10 s, also while they have nothing to ask.
+        # Clients may ping every 10 s, also while they have nothing to ask; timers are not exact.
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 9_000),
         ("grpc.keepalive_time_ms", 2 * _MINUTE),
         ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.http2.ping_timeout_ms", 20_000),
         # Clients have to look for new replicas now and then; gRPC adds a jitter of a tenth.
         ("grpc.max_connection_age_ms", 5 * _MINUTE),
         ("grpc.max_connection_age_grace_ms", 5 * _MINUTE),

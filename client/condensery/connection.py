@@ -121,6 +121,8 @@ class Address:
             ),
             ("grpc.keepalive_time_ms", int(connection.keepalive * 1000)),
             ("grpc.keepalive_timeout_ms", 10_000),
+            # The timeout above ends nothing before this one, which is a minute by default.
+            ("grpc.http2.ping_timeout_ms", 10_000),
             # So that the first call after a quiet night does not go into a dead connection.
             ("grpc.keepalive_permit_without_calls", 1),
             ("grpc.http2.max_pings_without_data", 0),
