@@ -1,4 +1,4 @@
-"""What Prometheus may ask of an engine: its batches, its queue, and whom it turned away."""
+"""What Prometheus may ask of an engine: its batches, queue, refusals, and the cache before it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from compressors.engine import EngineStats, ModelStats
+from compressors.models.cache import CacheStats
 
 _COUNTS: Final = {
     "condensery_batch_runs": ("batches", "Batches that ran."),
@@ -29,6 +30,39 @@ _SIZES: Final = {
 # A counter that first appears with its first count hides that count from rate().
 _DROPPED: Final = ("cancelled", "deadline", "failed", "unavailable")
 _REFUSED: Final = ("deadline", "queue_full", "quota", "unavailable")
+
+
+class CacheMetrics(Collector):
+    """Asks a cache at every scrape; ``stats`` gives ``None`` where there is none, or not yet."""
+
+    def __init__(self, stats: Callable[[], CacheStats | None]) -> None:
+        self._stats = stats
+
+    def describe(self) -> Iterable[Metric]:
+        return ()
+
+    def collect(self) -> Iterable[Metric]:
+        stats = self._stats()
+        if stats is None:
+            return
+        asked = CounterMetricFamily(
+            "condensery_cache_lookups",
+            "Lookups in the cache, by what was looked for and whether it was there.",
+            labels=["kind", "result"],
+        )
+        for result, counts in (("hit", stats.hits), ("miss", stats.misses)):
+            for kind, count in counts.items():
+                asked.add_metric([kind, result], count)
+        yield asked
+        yield CounterMetricFamily(
+            "condensery_cache_evicted", "Entries that had to make room.", value=stats.evicted
+        )
+        yield GaugeMetricFamily(
+            "condensery_cache_entries", "Entries in the cache.", value=stats.entries
+        )
+        yield GaugeMetricFamily(
+            "condensery_cache_bytes", "Memory of these entries.", value=stats.bytes
+        )
 
 
 class EngineMetrics(Collector):
@@ -82,6 +116,11 @@ def _by_reason(
 
 
 def _state(stats: EngineStats) -> Iterable[Metric]:
+    yield CounterMetricFamily(
+        "condensery_out_of_memory",
+        "Batches that did not fit into memory; the budget of their model is smaller since.",
+        value=stats.out_of_memory,
+    )
     yield GaugeMetricFamily(
         "condensery_engine_alive", "Whether the engine can compute.", value=float(stats.alive)
     )
