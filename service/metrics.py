@@ -27,10 +27,11 @@ from compressors.errors import (
     Overloaded,
     Unavailable,
 )
+from compressors.models.cache import CacheStats
 from compressors.values import Scoring
 from compressors.work import current
 from service.calls import Call
-from service.engine_metrics import EngineMetrics
+from service.engine_metrics import CacheMetrics, EngineMetrics
 from service.refusals import NotAllowed, NotConfigured, Unauthenticated
 from service.request import Result
 from service.status import reason_of
@@ -163,13 +164,15 @@ class Metrics:
         self,
         gauges: Callable[[], Iterable[tuple[str, str, float]]],
         stats: Callable[[], EngineStats | None],
+        cached: Callable[[], CacheStats | None],
     ) -> None:
-        """Ask for gauges (name, description, value) and for an engine's counts at every scrape.
+        """Ask at every scrape for gauges (name, description, value), and of engine and cache.
 
-        ``stats`` gives ``None`` while there is no engine.
+        ``stats`` and ``cached`` give ``None`` while there is none.
         """
         self.registry.register(_Gauges(gauges))
         self.registry.register(EngineMetrics(stats))
+        self.registry.register(CacheMetrics(cached))
 
 
 def code_name(code: grpc.StatusCode) -> str:
