@@ -21,6 +21,7 @@ from typing import Final, NoReturn
 
 from compressors.engine import DeviceLost, EngineStats
 from compressors.errors import Unavailable
+from compressors.models.cache import CacheStats
 from service.auth import asked_of_callers
 from service.gate import Gate, Phase
 from service.health import Health
@@ -139,7 +140,7 @@ async def listening(settings: Settings) -> AsyncIterator[Server]:
     what cannot be read, and ``OSError`` where it cannot listen.
     """
     async with AsyncExitStack() as stack:
-        metrics, gate, health = Metrics(), Gate(), Health()
+        metrics, gate, health = Metrics(settings.tenant_quotas), Gate(), Health()
         seen, saw = await stack.enter_async_context(observed(settings, metrics))
         workers = await stack.enter_async_context(Workers(settings.workers))
         llm = load_llm(settings)
@@ -160,7 +161,9 @@ async def listening(settings: Settings) -> AsyncIterator[Server]:
             probed, health_port = health_server(settings, health, settings.health_port)
             servers.append(probed)
         if settings.metrics_port is not None:
-            metrics.watch(lambda: _gauges(gate, workers), lambda: _stats(gate))
+            metrics.watch(
+                lambda: _gauges(gate, workers), lambda: _stats(gate), lambda: _cached(gate)
+            )
             exporter = exported(metrics.registry, host=settings.host, port=settings.metrics_port)
             metrics_port = stack.enter_context(exporter)
         server = Server(settings, gate, health, Ports(port, health_port, metrics_port))
@@ -173,9 +176,20 @@ async def listening(settings: Settings) -> AsyncIterator[Server]:
 
 
 def _stats(gate: Gate) -> EngineStats | None:
+    pipeline = _opened(gate)
+    return pipeline.engine.stats() if pipeline else None
+
+
+def _cached(gate: Gate) -> CacheStats | None:
+    pipeline = _opened(gate)
+    cache = pipeline.catalogue.cache if pipeline else None
+    return cache.stats() if cache else None
+
+
+def _opened(gate: Gate) -> Pipeline | None:
     # Whatever the phase: while a server drains or dies is when one looks.
     try:
-        return gate.pipeline().engine.stats()
+        return gate.pipeline()
     except Unavailable:
         return None
 
