@@ -93,7 +93,7 @@ def tei_723_a_row_longer_than_the_budget(making: Making, patience: float) -> Non
     assert (row(512),) in model.batches
 
 
-def tei_662_overload(making: Making, patience: float) -> None:
+def tei_662_pr_726_overload(making: Making, patience: float) -> None:
     """It is answered while the device is busy, with the time to come back; what fits is served."""
     with making(EngineSettings(max_queued_tokens=100)) as engine, gate() as model:
         forward = engine.wrap(model, name="model")
@@ -132,7 +132,7 @@ BUGS: list[tuple[Body, type[Careful], type[Exception], str | None]] = [
     (infinity_544_a_dead_thread, DiesSilently, TimeoutError, None),
     (tei_470_a_huge_call, PanicsWhenFull, RuntimeError, "no available capacity"),
     (tei_723_a_row_longer_than_the_budget, NeverFits, TimeoutError, None),
-    (tei_662_overload, WaitsForRoom, TimeoutError, None),
+    (tei_662_pr_726_overload, WaitsForRoom, TimeoutError, None),
     (sglang_33858_everybody_who_is_refused, ForgetsTheRefused, AssertionError, "never became true"),
 ]
 NAMES = [body.__name__ for body, *_ in BUGS]

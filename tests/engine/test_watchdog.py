@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -43,7 +44,7 @@ def test_a_process_that_was_stopped_gives_its_device_the_time_again() -> None:
 def test_a_device_that_hangs_fails_everybody_at_once_and_is_left_to_itself() -> None:
     told: list[DeviceLost] = []
     with gate() as model, ThreadPoolExecutor(16) as pool:
-        with Engine(stall_seconds=0.2) as engine:
+        with Engine(stall_seconds=1.0) as engine:
             engine.on_death(told.append)
             forward = engine.wrap(model, name="model")
             running = submit(pool, forward, [row(4)])
@@ -57,7 +58,9 @@ def test_a_device_that_hangs_fails_everybody_at_once_and_is_left_to_itself() -> 
             assert not engine.alive
             with pytest.raises(Unavailable, match="finished nothing"):
                 forward([row(1)])
+            start = time.monotonic()
         # Here the block is over, and the device still in its batch.
+        assert time.monotonic() - start < 1.0
         assert engine.stats().claimed_tokens == engine.stats().queued_tokens == 0
 
         model.open()
