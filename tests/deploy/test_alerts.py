@@ -14,6 +14,9 @@ from tests.deploy.rendering import ROOT, Json, render_case
 METRIC = re.compile(r"\b((?:condensery|grpc_server)_[a-z_]+)\b")
 # Of a histogram, what Prometheus appends.
 SUFFIXES = re.compile(r"_(bucket|sum|count)$")
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="needs promtool (Debian: prometheus)"
+)
 SERIES = '{namespace="rag",service="squeeze"%s}'
 
 
@@ -22,15 +25,29 @@ def rules() -> Json:
     return spec
 
 
+def panels() -> list[Json]:
+    (dashboard,) = render_case("everything").only("ConfigMap")["data"].values()
+    found: list[Json] = json.loads(dashboard)["panels"]
+    return found
+
+
+def shown() -> list[str]:
+    """The expressions of the dashboard."""
+    return [target["expr"] for panel in panels() for target in panel["targets"]]
+
+
+def scaled_by() -> str:
+    (trigger,) = render_case("everything").only("ScaledObject")["spec"]["triggers"]
+    query: str = trigger["metadata"]["query"]
+    return query
+
+
 def asked_for() -> set[str]:
     """The metrics in the expressions of rules, dashboard and scaler."""
-    release = render_case("everything")
-    (dashboard,) = release.only("ConfigMap")["data"].values()
-    (trigger,) = release.only("ScaledObject")["spec"]["triggers"]
     expressions = [
-        trigger["metadata"]["query"],
+        scaled_by(),
         *(rule["expr"] for group in rules()["groups"] for rule in group["rules"]),
-        *(t["expr"] for panel in json.loads(dashboard)["panels"] for t in panel["targets"]),
+        *shown(),
     ]
     return {SUFFIXES.sub("", name) for text in expressions for name in METRIC.findall(text)}
 
@@ -75,6 +92,79 @@ def test_every_alert_says_how_bad_it_is_and_what_it_means() -> None:
         assert rule["for"]
 
 
+def test_panels_have_numbers_and_places_of_their_own() -> None:
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels()]
+
+    assert len({panel["id"] for panel in panels()}) == len(panels())
+    assert len(set(places)) == len(places)
+
+
+def _promtool(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["promtool", *arguments],  # noqa: S607 - wherever it is installed
+        check=False,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+
+
+@needs_promtool
+def test_prometheus_reads_every_expression_of_dashboard_and_scaler(tmp_path: Path) -> None:
+    # Grafana fills in what stands after a dollar; within quotes it may stay.
+    expressions = [text.replace("$__rate_interval", "5m") for text in (*shown(), scaled_by())]
+    records = [{"record": f"read:{n}", "expr": text} for n, text in enumerate(expressions)]
+    group = {"name": "read", "rules": records}
+    (tmp_path / "read.yaml").write_text(yaml.safe_dump({"groups": [group]}))
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rules()))
+
+    result = _promtool("check", "rules", "read.yaml", "rules.yaml", folder=tmp_path)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert f"{len(expressions)} rules found" in result.stdout
+
+
+@needs_promtool
+def test_the_dashboard_shows_fill_and_savings_as_they_are(tmp_path: Path) -> None:
+    labels = '{namespace="$namespace",service="$service",pod="%s",model="m"}'
+    tokens = '{namespace="$namespace",service="$service",direction="%s",chain="%s",tenant="a"}'
+    # Two pods: 10 batches a minute of 1,000 in 2,000 tokens, and 30 of 500 in 1,000.
+    series = {
+        "condensery_batch_runs_total" + labels % "p": "0+10x60",
+        "condensery_batch_padded_tokens_total" + labels % "p": "0+10000x60",
+        "condensery_batch_tokens_total" + labels % "p": "0+8000x60",
+        "condensery_batch_budget_tokens" + labels % "p": "2000x60",
+        "condensery_batch_runs_total" + labels % "q": "0+30x60",
+        "condensery_batch_padded_tokens_total" + labels % "q": "0+15000x60",
+        "condensery_batch_tokens_total" + labels % "q": "0+12000x60",
+        "condensery_batch_budget_tokens" + labels % "q": "1000x60",
+        "condensery_tokens_total" + tokens % ("in", "full"): "0+600x60",
+        "condensery_tokens_total" + tokens % ("out", "full"): "0+180x60",
+    }
+    expected = {
+        "How full batches are": ('{model="m"}', 0.5),
+        "Padding, as a share of what is computed": ('{model="m"}', 0.2),
+        "Tokens saved per second, by chain": ('{chain="full"}', 7),
+        "Tokens saved per second, by tenant": ('{tenant="a"}', 7),
+    }
+    by_title = {panel["title"]: panel["targets"][0]["expr"] for panel in panels()}
+    asked = [
+        {
+            "expr": f"round({by_title[title].replace('$__rate_interval', '5m')}, 0.001)",
+            "eval_time": "30m",
+            "exp_samples": [{"labels": labels, "value": value}],
+        }
+        for title, (labels, value) in expected.items()
+    ]
+    given = [{"series": name, "values": values} for name, values in series.items()]
+    test = {"interval": "1m", "input_series": given, "promql_expr_test": asked}
+    (tmp_path / "test.yaml").write_text(yaml.safe_dump({"tests": [test]}))
+
+    result = _promtool("test", "rules", "test.yaml", folder=tmp_path)
+
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
 def _test_of(alert: str, series: dict[str, str]) -> Json:
     """A promtool test: after 2 hours of these series, this alert and no other fires."""
     alerts = [rule["alert"] for group in rules()["groups"] for rule in group["rules"]]
@@ -101,6 +191,12 @@ def _series(
     """A healthy hour or two, but for what is given."""
     return {
         "up" + SERIES % "": up,
+        "process_start_time_seconds" + SERIES % "": bad.get("began", "5000x120"),
+        "condensery_engine_alive" + SERIES % "": bad.get("alive", "1x120"),
+        "condensery_engine_stalled_seconds" + SERIES % "": bad.get("stalled", "0x120"),
+        "condensery_out_of_memory_total" + SERIES % "": bad.get("out_of_memory", "0x120"),
+        "condensery_queue_tokens" + SERIES % "": bad.get("queued", "1000x120"),
+        "condensery_queue_limit_tokens" + SERIES % "": "100000x120",
         "condensery_queue_oldest_seconds" + SERIES % "": oldest,
         "condensery_rejected_total" + SERIES % ',reason="overloaded"': bad.get(
             "rejected", "0+1x120"
@@ -113,13 +209,20 @@ def _series(
     }
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="needs promtool (Debian: prometheus)")
+@needs_promtool
 @pytest.mark.parametrize(
     ("alert", "series"),
     [
         ("", _series()),
         ("CondenseryDown", _series(up="0x120")),
         ("CondenseryQueueOld", _series(oldest="9x120")),
+        ("CondenseryDied", _series(began="5000x110 6000x10")),
+        ("CondenseryDied", _series(alive="1x60 0x60")),
+        ("CondenseryStalled", _series(stalled="0x60 0+60x60")),
+        ("", _series(stalled="20x120")),
+        ("CondenseryOutOfMemory", _series(out_of_memory="1x120")),
+        ("CondenseryQueueNearlyFull", _series(queued="90000x120")),
+        ("", _series(queued="70000x120")),
         ("CondenseryRejecting", _series(rejected="0+60x120")),
         ("CondenseryFailing", _series(failed="0+60x120")),
         ("CondenseryNotCompressing", _series(out="0+999x120")),
@@ -132,12 +235,6 @@ def test_an_alert_fires_alone_and_only_when_it_should(
     test = {"rule_files": ["rules.yaml"], "tests": [_test_of(alert, series)]}
     (tmp_path / "test.yaml").write_text(yaml.safe_dump(test))
 
-    result = subprocess.run(
-        ["promtool", "test", "rules", "test.yaml"],  # noqa: S607 - wherever it is installed
-        check=False,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
+    result = _promtool("test", "rules", "test.yaml", folder=tmp_path)
 
     assert result.returncode == 0, result.stdout + result.stderr
