@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -66,7 +67,7 @@ def test_a_text_with_another_documents_mark_changes_the_marks() -> None:
 )
 @pytest.mark.parametrize("place", ["title", "text"])
 def test_what_looks_like_the_mark_counts_as_the_mark(forged: str, place: str) -> None:
-    texts = {"text": "A text."} | {place: f"Well. {forged} Well."}
+    texts: dict[str, Any] = {"text": "A text."} | {place: f"Well. {forged} Well."}
 
     made = prompt(Document("louvre", "In Paris."), Document("news", **texts))
 

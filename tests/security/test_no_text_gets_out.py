@@ -15,6 +15,7 @@ import grpc
 import pytest
 
 from condensery.v1 import compression_pb2 as pb
+from tests.service.collector import collecting
 from tests.service.hand import Hand, end_of, request, served, until
 from tests.service.test_logs import heard
 
@@ -30,13 +31,14 @@ class Seen:
     codes: set[grpc.StatusCode] = field(default_factory=set)
     statuses: list[str] = field(default_factory=list)
     metrics: str = ""
+    traces: str = ""
     logs: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def leaks(self) -> list[str]:
         return [
             text
-            for text in (*self.statuses, self.metrics, *map(json.dumps, self.logs))
+            for text in (*self.statuses, self.metrics, self.traces, *map(json.dumps, self.logs))
             if MARKER in text.lower()
         ]
 
@@ -51,14 +53,15 @@ class Seen:
 
 @asynccontextmanager
 async def watching(seen: Seen, **values: Any) -> AsyncIterator[Hand]:
-    """A server, all that it logs, and its metrics when the block is over."""
-    with heard() as lines:
-        async with served(metrics_port=0, **values) as hand:
+    """A server, all that it logs and traces, and its metrics when the block is over."""
+    with heard() as lines, collecting() as collector:
+        async with served(metrics_port=0, otlp_endpoint=collector.target, **values) as hand:
             yield hand
             url = f"http://127.0.0.1:{hand.server.ports.metrics}/metrics"
             page = await to_thread(urllib.request.urlopen, url)
             seen.metrics += str(page.read(), "utf-8")
     seen.logs += lines
+    seen.traces += b"".join(collector.raw).decode("latin-1")
 
 
 def marked(**values: Any) -> pb.CompressRequest:
@@ -146,7 +149,7 @@ async def test_however_compression_ends() -> None:
             for call in calls:
                 await seen.end(call)
                 assert await call.code() is code
-        raw = hand.channel.unary_unary("/condensery.v1.CompressionService/Compress")
+        raw: Any = hand.channel.unary_unary("/condensery.v1.CompressionService/Compress")
         for sent_bytes in (f"\x0a\x06{MARKER}".encode() + b"\xff", MARKER.encode() * 20_000):
             await seen.end(raw(sent_bytes, timeout=10))
         await seen.end(hand.stub.Generate(pb.GenerateRequest(compress=marked())))
@@ -161,6 +164,8 @@ async def test_however_compression_ends() -> None:
         CODE.FAILED_PRECONDITION,
     }
     assert len([line for line in seen.logs if line["message"] == "call"]) == len(seen.statuses)
+    assert "CompressionService/Compress" in seen.traces
+    assert "grpc_server_handled_total" in seen.metrics
     assert seen.leaks == []
 
 
@@ -211,7 +216,11 @@ async def test_when_the_caller_is_not_let_in(tmp_path: Path) -> None:
 
     async with watching(seen, auth_tokens_file=tokens) as hand:
         for header in (f"Bearer {MARKER}", f"Basic {MARKER}", MARKER, f"Bearer {MARKER}-good"):
-            metadata = (("authorization", header), ("x-other", MARKER), ("x-bin", MARKER.encode()))
+            metadata: Any = (
+                ("authorization", header),
+                ("x-other", MARKER),
+                ("x-bin", MARKER.encode()),
+            )
             await seen.end(hand.stub.Compress(marked(), metadata=metadata, timeout=10))
         tokens.write_text(f"{MARKER} {MARKER} {MARKER}\n")
         metadata = (("authorization", f"Bearer {MARKER}-good"),)

@@ -41,9 +41,9 @@ STUFFED = [
     QUERY,
     f"{QUERY} " * 20,
     "Halvorsen Light converted electric light Halvorsen Light converted electric light when.",
-    "light " * 300,
-    "Halvorsen " * 300,
-    " ".join(sorted(QUERY.split()) * 40),
+    "light " * 60,
+    "Halvorsen " * 60,
+    " ".join(sorted(QUERY.split()) * 9),
 ]
 # Rows of other lengths are padded otherwise, which moves a logit in its last digits.
 NOISE = 1e-3

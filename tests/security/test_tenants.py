@@ -97,7 +97,7 @@ async def test_tokens_and_web_tokens_may_be_mixed(tmp_path: Path, tokens: Path) 
 async def test_the_work_of_a_call_is_that_of_the_certificates_name(tmp_path: Path) -> None:
     authorities = Authorities.made(tmp_path)
     dns, uri = x509.DNSName("search.example"), x509.UniformResourceIdentifier(SPIFFE)
-    clients = [("backend",), ("backend", dns), ("backend", dns, uri), ("two words",)]
+    clients: list[Any] = [("backend",), ("backend", dns), ("backend", dns, uri), ("two words",)]
 
     async with watched(**authorities.settings) as server:
         for name, *sans in clients:
@@ -123,7 +123,7 @@ async def test_a_token_says_more_than_a_certificate(tmp_path: Path, tokens: Path
 async def test_only_the_names_of_the_list_are_let_in(tmp_path: Path) -> None:
     authorities = Authorities.made(tmp_path)
     uri = x509.UniformResourceIdentifier(SPIFFE)
-    clients = [("backend",), ("other",), ("other", uri), (f"backend,{SPIFFE}",)]
+    clients: list[Any] = [("backend",), ("other",), ("other", uri), (f"backend,{SPIFFE}",)]
 
     async with watched(tls_client_names=f"backend, {SPIFFE}", **authorities.settings) as server:
         codes = []
@@ -169,14 +169,14 @@ async def test_who_is_not_let_in_is_not_listened_to(tokens: Path) -> None:
         server.channel() as channel,
     ):
         path = "/condensery.v1.CompressionService/Compress"
+        unary: Any = channel.unary_unary(path)
+        streaming: Any = channel.stream_unary(path)
         codes = {}
         for token in ("s1", "no"):
             metadata = (("authorization", f"Bearer {token}"),)
-            large = channel.unary_unary(path)(too_large, metadata=metadata, timeout=20)
+            large = unary(too_large, metadata=metadata, timeout=20)
             codes[token] = await large.code()
-        waiting = channel.stream_unary(path)(
-            nothing_yet(), metadata=(("authorization", "Bearer no"),), timeout=20
-        )
+        waiting = streaming(nothing_yet(), metadata=(("authorization", "Bearer no"),), timeout=20)
         codes["silent"] = await waiting.code()
 
     assert codes == {

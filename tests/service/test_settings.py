@@ -111,6 +111,9 @@ def test_the_file_has_types_too(tmp_path: Path, value: str) -> None:
     [
         ({"tls_cert_file": Path("c")}, "tls_key_file"),
         ({"tls_client_ca_file": Path("c")}, "tls_client_ca_file"),
+        ({"tls_client_names": "a"}, "tls_client_names"),
+        ({"auth_jwks_file": Path("c")}, "auth_jwt_audience"),
+        ({"auth_jwt_issuer": "a"}, "auth_jwt_issuer"),
         ({"llm_base_url": "http://x"}, "llm_model"),
         ({"llm_base_url": "http://x", "llm_model": "m", "llm_langchain": "a:b"}, "llm_langchain"),
         ({"summarizer_openai": True}, "summarizer_openai"),
