@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
 SOURCES: Final[Mapping[int, str]] = MappingProxyType({5: "squad10", 10: "hotpotqa", 20: "nq20"})
-"""Where requests of so many passages come from; of longer rows the first passages are taken."""
+"""Where requests of at most so many passages come from: the first ones of the row."""
 _SHORT: Final = 160
 """Characters of a passage where the traffic counts and not the model."""
 
@@ -89,14 +89,16 @@ def shuffled_for_ever(pool: Sequence[Sent], *, seed: int) -> Iterator[Sent]:
 
 
 def _of(passages: int, seed: int, count_tokens: CountTokens) -> Iterator[Sent]:
-    source = SOURCES[passages]
+    source = next((name for most, name in SOURCES.items() if passages <= most), None)
+    if source is None:
+        raise ValueError(f"no row has {passages} passages")
     rows = SETS[source]()
     random.Random(seed).shuffle(rows)  # noqa: S311 - reproducible, not secret
     for row in rows:
         documents = row["documents"][:passages]
         if len(documents) == passages:
             tokens = sum(count_tokens([one["text"] for one in documents]))
-            yield Sent(f"{source}-{row['id']}", _message(row["query"], documents), tokens)
+            yield Sent(f"{passages}-{row['id']}", _message(row["query"], documents), tokens)
 
 
 def _message(query: str, documents: Sequence[Row]) -> pb.CompressRequest:

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(
     not (data_folder() / "README.md").exists(), reason="the shared data is not here"
 )
 TINY = (
-    *("--passages", "5", "--pool", "2", "--threads", "1", "--clients", "3", "--channels", "2"),
+    *("--passages", "1", "--pool", "2", "--threads", "1", "--clients", "3", "--channels", "2"),
     *("--seconds", "2", "--warm", "0.5", "--calm", "1", "--deadline", "3", "--loads", "2"),
     *("--alone", "2", "--rounds", "1", "--side-requests", "2", "--side-seconds", "2"),
     *("--sizes", "300,600", "--callers", "2", "--markdown"),
@@ -66,6 +66,8 @@ def test_requests_are_the_same_every_time_and_all_different() -> None:
     assert made[:4] == mixed(4, passages=(5, 10, 20), seed=1, count_tokens=words)
     with pytest.raises(ValueError, match="different requests"):
         mixed(10**6, passages=(20,), seed=1, count_tokens=words)
+    with pytest.raises(ValueError, match="no row has 21 passages"):
+        mixed(1, passages=(21,), seed=1, count_tokens=words)
 
 
 def test_a_request_of_a_size_has_about_that_size() -> None:
