@@ -1,15 +1,17 @@
-"""Make a mistake of ours a failure of one stage, which a request survives."""
+"""Around what stages do: a mistake of ours fails one stage, and nobody segments for who is gone."""
 
 from __future__ import annotations
 
 import logging
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from compressors.budget import Budget
 from compressors.errors import CompressionError, ModelFailure
-from compressors.protocols import Compressor, is_strict
+from compressors.protocols import Compressor, Segmenter, is_strict
 from compressors.values import Context
+from compressors.work import current
 
 _LOG = logging.getLogger(__name__)
 
@@ -42,3 +44,17 @@ class Guarded:
             frames = "".join(traceback.format_tb(error.__traceback__))
             _LOG.error("%s broke with %s\n%s", self.name, type(error).__name__, frames)
             raise ModelFailure(f"{self.name} broke with {type(error).__name__}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class WantedSegmenter:
+    """A ``Segmenter`` that begins no text of a request that is cancelled, or late.
+
+    Raises what ``Work.check`` raises.
+    """
+
+    segmenter: Segmenter
+
+    def spans(self, text: str) -> Sequence[tuple[int, int]]:
+        current().check()
+        return self.segmenter.spans(text)

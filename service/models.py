@@ -33,6 +33,7 @@ from compressors.summary_cache import CachedSummarizer, SummaryCache
 from retrieval.retriever import Retriever as IndexRetriever
 from retrieval.storage import load
 from service.catalogue import Backend, Catalogue, Retriever
+from service.guarding import WantedSegmenter
 from service.openai_llm import read_key
 from service.settings import Settings
 from service.stages import (
@@ -204,7 +205,8 @@ def load_catalogue(settings: Settings, placement: Placement, engine: Engine) -> 
     loader = Loader(settings, placement, engine, cache)
     # What is quick to refuse comes first.
     counters = load_counters(settings.tokenizers, settings.default_tokenizer, cache)
-    embedded, segmenter, encoders = loader.embedded(), loader.segmenter(), loader.encoders()
+    embedded, encoders = loader.embedded(), loader.encoders()
+    segmenter = WantedSegmenter(loader.segmenter())
     default = next(iter(encoders.values()))
     summarizers = loader.summarizers(default, segmenter)
     backends = {
