@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -57,9 +58,9 @@ def test_no_further_document_is_segmented_for_who_is_gone(pipeline: Pipeline) ->
 def test_a_request_is_looked_at_once(pipeline: Pipeline) -> None:
     made: list[str] = []
 
-    def make(_: object) -> Exit:
+    def make(options: Mapping[str, Any]) -> Exit:
         made.append("exit")
-        return Exit(OverlapScorer(), RuleSegmenter(), "overlap")
+        return Exit(OverlapScorer(), RuleSegmenter(), "overlap", **options)
 
     catalogue = replace(pipeline.catalogue, backends={"exit": {"overlap": make}})
     counting = Pipeline(catalogue, engine=pipeline.engine, limits=pipeline.limits)
