@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from compressors.errors import Unavailable
-from compressors.models.batches import SmallBatches, padded
+from compressors.models.batches import SmallBatches, padded, steady
 from compressors.models.loading import Placement, freeze, named
 from compressors.models.states import Unpooled, of_rows, token_states
 from compressors.models.tokenization import ThreadTokenizers
@@ -79,7 +79,7 @@ class SentenceEncoder:
         placement = Placement.of(device, dtype)
         loaded = _loaded(model, placement)
         vocabulary = Vocabulary.of(loaded.tokenizer)
-        forward = wrap(Modules(loaded, vocabulary.padding))
+        forward = wrap(steady(Modules(loaded, vocabulary.padding), placement.device))
         kind = MeanSentenceEncoder if _pools_by_mean(loaded) else cls
         dimension = loaded.get_embedding_dimension()
         if dimension is None:

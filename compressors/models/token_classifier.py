@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
 from compressors.errors import Unavailable
-from compressors.models.batches import SmallBatches, padded
+from compressors.models.batches import SmallBatches, padded, steady
 from compressors.models.loading import Placement, longest_input, pretrained
 from compressors.models.tokenization import ThreadTokenizers, Tokens, windows
 from compressors.models.vocabulary import Vocabulary, fast_tokenizer
@@ -86,9 +86,10 @@ class Checkpoint:
         loaded = pretrained(model, AutoModelForTokenClassification, placement)
         return cls(model, loaded, tokenizer, label_index(loaded.config, label, model))
 
-    def forward(self) -> KeepProbability:
+    def forward(self) -> Forward:
         # Any id does where there is none: padding is masked.
-        return KeepProbability(self.model, self.label, self.tokenizer.pad_token_id or 0)
+        model = KeepProbability(self.model, self.label, self.tokenizer.pad_token_id or 0)
+        return steady(model, str(self.model.device))
 
 
 class TokenClassifier:

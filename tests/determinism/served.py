@@ -58,14 +58,14 @@ WORDS = tuple(_TEXT.split())
 
 
 def bert() -> BertModel:
-    """Two layers with MiniLM's vocabulary, always the same."""
+    """One layer with MiniLM's vocabulary, always the same."""
     import torch
     from transformers import BertConfig, BertModel
 
     torch.manual_seed(0)
     config = BertConfig(
         hidden_size=WIDTH,
-        num_hidden_layers=2,
+        num_hidden_layers=1,
         num_attention_heads=4,
         intermediate_size=2 * WIDTH,
         # Larger than usual, so that tokens tell a difference.
