@@ -11,15 +11,16 @@ from compressors.engine.calls import Call, Item
 from compressors.engine.turns import TenantTurns, merged
 from compressors.work import Work
 
-_MANY: Final = 1_024
+_MANY: Final = 256
 
 
 class Queue:
     """The rows of one class, by turns: equal shares for tenants, and within each for its requests.
 
     Deadlines play no part, or whoever sets a short one would buy himself a place in front.
-    Forming a batch takes a step for each request that waits, and log(requests) for each row that
-    it looks at; whatever else is done with a row does not depend on how many wait.
+    Forming a batch takes a step for each tenant and request that it knows, which are few beside
+    their rows, and log(requests) for each row that it looks at; whatever else is done with a row
+    does not depend on how many wait.
     """
 
     def __init__(self) -> None:
