@@ -32,10 +32,7 @@ from condensery.values import (
     Usage,
 )
 
-_POLICIES = {
-    "pass_through": pb.FAILURE_POLICY_PASS_THROUGH,
-    "error": pb.FAILURE_POLICY_ERROR,
-}
+_POLICIES = {"pass_through": pb.FAILURE_POLICY_PASS_THROUGH, "error": pb.FAILURE_POLICY_ERROR}
 
 
 def request_to_pb(request: Request) -> pb.CompressRequest:
