@@ -74,7 +74,10 @@ class Traffic:
 async def asking(
     client: AsyncClient, *, askers: int = 12, seconds: float = PATIENCE
 ) -> AsyncIterator[Traffic]:
-    """Askers, each call with so many seconds, at work until the end of the block, where each gets its last answer."""
+    """Askers at work until the end of the block, where each gets its last answer.
+
+    ``seconds`` is what a call may take.
+    """
     traffic, numbers = Traffic(), count()
     tasks = [asyncio.create_task(traffic._ask(client, numbers, seconds)) for _ in range(askers)]
     try:

@@ -1,0 +1,112 @@
+"""A TCP proxy with faults: it delays, cuts, resets, holds back and dribbles what passes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+_SIZE = 65_536
+
+
+@dataclass
+class FaultProxy:
+    """Passes bytes on, with the faults that are set. They hold for open connections too."""
+
+    delay: float = 0.0
+    """Seconds before every piece."""
+    piece: int = _SIZE
+    """Bytes that pass at a time, at most."""
+    cut_after: int | None = None
+    """Bytes of the server after which a connection ends, politely."""
+    reset_after: int | None = None
+    """Bytes of the server after which a connection breaks."""
+    faulty: int | None = None
+    """So many connections are cut or reset; ``None``: all of them."""
+    port: int = 0
+    connections: int = 0
+    open: asyncio.Event = field(default_factory=asyncio.Event)
+    """Cleared: a black hole. Nothing is lost, as with TCP, but nothing passes until it is set."""
+    _writers: set[asyncio.StreamWriter] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.open.set()
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def reset(self) -> None:
+        """Break every connection at once."""
+        for writer in list(self._writers):
+            writer.transport.abort()
+
+    async def passed(
+        self, server_port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        """One connection from its beginning to its end."""
+        self.connections += 1
+        is_faulty = self.faulty is None or self.connections <= self.faulty
+        there, back = await asyncio.open_connection("127.0.0.1", server_port)
+        ends = {writer, back}
+        self._writers |= ends
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._pumped(reader, back, None))
+                group.create_task(self._pumped(there, writer, writer if is_faulty else None))
+        except* ConnectionError:
+            for each in ends:
+                each.transport.abort()
+        finally:
+            self._writers -= ends
+            for each in ends:
+                each.close()
+
+    async def _pumped(
+        self,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        faulty: asyncio.StreamWriter | None,
+    ) -> None:
+        passed = 0
+        while data := await source.read(self.piece):
+            await asyncio.sleep(self.delay)
+            await self.open.wait()
+            limit = self.reset_after if self.reset_after is not None else self.cut_after
+            if faulty is not None and limit is not None and passed + len(data) >= limit:
+                sink.write(data[: max(0, limit - passed)])
+                await sink.drain()
+                if self.reset_after is not None:
+                    raise ConnectionResetError
+                break
+            passed += len(data)
+            sink.write(data)
+            await sink.drain()
+        with suppress(OSError):
+            sink.write_eof()
+        if faulty is not None and source.at_eof() is False:
+            raise ConnectionAbortedError
+
+
+@asynccontextmanager
+async def faulty(server_port: int, **faults: float | None) -> AsyncIterator[FaultProxy]:
+    """A proxy in front of a server, with these faults to begin with."""
+    proxy = FaultProxy(**faults)  # type: ignore[arg-type] # fields of it
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.current_task())  # type: ignore[arg-type] # there is one
+        with suppress(OSError):
+            await proxy.passed(server_port, reader, writer)
+
+    listener = await asyncio.start_server(accepted, "127.0.0.1", 0)
+    proxy.port = listener.sockets[0].getsockname()[1]
+    try:
+        yield proxy
+    finally:
+        proxy.open.set()
+        listener.close()
+        proxy.reset()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await listener.wait_closed()

@@ -1,0 +1,36 @@
+"""Two servers behind a balancer: one is killed or ends, and nobody notices."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from condensery import AsyncClient
+from tests.chaos.balancers import NAMES, balancer
+from tests.chaos.members import members
+from tests.chaos.traffic import asking
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=lambda n: n.name)
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_server_behind_a_balancer_that_goes_costs_the_retrying_client_no_request(
+    name: str, number: signal.Signals, tmp_path: Path
+) -> None:
+    async with (
+        members(2) as pair,
+        balancer(name, tmp_path, [each.address for each in pair]) as address,
+        AsyncClient(address) as client,
+        asking(client) as traffic,
+    ):
+        first, second = pair
+        await traffic.more(60)
+        first.send(number)
+        status = await first.end
+        await traffic.more(60)
+
+    assert traffic.faults == []
+    assert status == (0 if number is signal.SIGTERM else -number)
+    assert first.server.calls("OK") > 0
+    assert second.server.calls("OK") > 0
