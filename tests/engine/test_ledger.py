@@ -128,8 +128,9 @@ def test_the_first_request_of_a_kind_is_only_refused_for_those_who_wait() -> Non
 def test_a_request_that_was_cut_short_says_nothing_of_its_kind() -> None:
     ledger, cut = of_at_most(10_000), Work()
     ledger.reserve(cut, 1_000, TEN, kind="chain")
-    ledger.submit(cut, rows(900), TEN)
-    ledger.settle(cut, rows(900), computed=False)
+    compute(ledger, cut, rows(100))
+    ledger.submit(cut, rows(800), TEN)
+    ledger.settle(cut, rows(800), computed=False)
     ledger.release(cut)
 
     ledger.reserve(within(1), 1_000, TEN, kind="chain")

@@ -40,6 +40,7 @@ def test_a_tenant_may_compute_a_minutes_worth_at_once_and_then_as_time_passes() 
 def test_a_quota_does_not_pile_up_while_it_is_not_used() -> None:
     clock = Clock()
     quotas = Quotas(LIMIT, {}, clock)
+    quotas.take("a", 1)
     clock.passes(3_600.0)
 
     quotas.take("a", 600)
