@@ -11,18 +11,22 @@ from benchmarks.load.loads import Plan, at_load, capacity, quantile, references
 from benchmarks.load.requests import Sent
 from benchmarks.load.server import Server
 from compressors.protocols import Encoded
-from tests.service.hand import LOUVRE, Overlap, documents, request, served
+from tests.service.hand import Overlap, documents, request, served
 
-DOCUMENTS = 10
-SECONDS_A_ROW = 0.005
-ROWS = 2 * DOCUMENTS
-"""A sentence is a row."""
-TOKENS = DOCUMENTS * len(LOUVRE.split())
-POSSIBLE = TOKENS / (ROWS * SECONDS_A_ROW)
+DOCUMENTS = 5
+SECONDS_A_ROW = 0.015
+TEXT = " ".join(["the Louvre is in Paris, and"] * 30) + " so on."
+"""One sentence, which is one row: so long that a batch has room for one or two requests.
+
+Larger batches would end many requests at once, and who counts those of three seconds would count
+a batch more or less.
+"""
+TOKENS = DOCUMENTS * len(TEXT.split())
+POSSIBLE = TOKENS / (DOCUMENTS * SECONDS_A_ROW)
 """Input tokens a second, if the device never waits."""
 
 PLAN = Plan(
-    pool=(Sent("louvre", request(documents=documents(*[LOUVRE] * DOCUMENTS)), TOKENS),),
+    pool=(Sent("louvre", request(documents=documents(*[TEXT] * DOCUMENTS)), TOKENS),),
     seconds=3.0,
     warm=0.5,
     calm=1.5,
