@@ -6,13 +6,17 @@ import urllib.request
 from typing import Any
 
 import grpc
+import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from compressors.engine import EngineSettings
+from compressors.models.cache import Cache
 from compressors.work import Work
 from condensery.v1 import compression_pb2 as pb
 from service.border import request_from_pb
+from service.engine_metrics import CacheMetrics
 from service.metrics import Metrics, code_name
 from tests.service.hand import (
     Hand,
@@ -190,6 +194,24 @@ async def test_shows_the_engine_while_the_server_drains() -> None:
     assert of(samples, "condensery_engine_stalled_seconds") > 0
     assert of(samples, "condensery_queue_tokens") > 0
     assert of(samples, "condensery_batch_runs_total", model="overlap") == 0
+
+
+def test_shows_what_the_cache_holds_and_how_often_it_helped() -> None:
+    registry, cache = CollectorRegistry(), Cache(1_000)
+    registry.register(CacheMetrics(cache.stats))
+    memory = cache.memory("scores", "minilm")
+
+    for _ in range(3):
+        memory.arrays([b"a text"], lambda missing: [np.zeros(2) for _ in missing])
+
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"condensery_cache_{name}", labels)
+
+    assert value("lookups_total", kind="scores", result="miss") == 1
+    assert value("lookups_total", kind="scores", result="hit") == 2
+    assert value("entries") == 1
+    assert value("bytes") == cache.stats().bytes
+    assert value("evicted_total") == 0
 
 
 async def test_shows_how_fast_a_model_is_once_it_knows() -> None:
