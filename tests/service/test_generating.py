@@ -7,8 +7,9 @@ import pytest
 
 from condensery.v1 import compression_pb2 as pb
 from tests.service import chats
-from tests.service.hand import request, served
+from tests.service.hand import Hand, request, served
 from tests.service.llm_server import LlmEndpoint
+from tests.service.scripted_endpoint import HANG, RESET, answer, chunk, events, scripted
 
 CHATS = "tests.service.chats"
 ASKED = pb.GenerateRequest(compress=request(budget=pb.Budget(max_tokens=5)))
@@ -82,6 +83,44 @@ async def test_an_llm_that_fails_ends_the_stream_with_its_status(
     assert seen == ["compressed", "text"]
     assert caught.value.code() is code
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "code"),
+    [
+        ((answer("429 Too Many Requests", b"{}", "retry-after: 7"),), "RESOURCE_EXHAUSTED"),
+        ((answer("500 Internal Server Error", b"secret"),), "UNAVAILABLE"),
+        ((events(chunk("In ")), HANG), "UNAVAILABLE"),
+        ((events(chunk("In "), "{secret"),), "UNAVAILABLE"),
+        ((events(chunk("In ")), RESET), "UNAVAILABLE"),
+        ((events(chunk("In ")),), "UNAVAILABLE"),
+    ],
+    ids=["429", "500", "stalls", "garbage half-way", "reset", "closed early"],
+)
+async def test_an_endpoint_that_fails_is_told_as_such_and_what_came_before_stands(
+    pieces: tuple[bytes, ...], code: str
+) -> None:
+    seen: list[pb.GenerateResponse] = []
+
+    async def read(hand: Hand) -> None:
+        async for event in hand.stub.Generate(ASKED, timeout=60):
+            seen.append(event)  # noqa: PERF401 - the error comes in between
+
+    async with (
+        scripted(pieces) as endpoint,
+        served(llm_base_url=endpoint.base_url, llm_model="m", llm_timeout_seconds=2.0) as hand,
+    ):
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await read(hand)
+
+    assert seen[0].compressed.text == "The Louvre is in Paris."
+    assert [event.text for event in seen[1:]] == ["In "] * (len(seen) - 1)
+    assert len(seen) == 1 + (chunk("In ").encode() in pieces[0])
+    assert caught.value.code().name == code
+    assert "secret" not in str(caught.value)
+    if code == "RESOURCE_EXHAUSTED":
+        trailers = dict(caught.value.trailing_metadata() or ())
+        assert trailers["grpc-retry-pushback-ms"] == "7000"
 
 
 async def test_a_silent_llm_is_given_up() -> None:
