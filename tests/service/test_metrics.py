@@ -1,23 +1,17 @@
 """What Prometheus gets to see."""
 
 import asyncio
-import re
 import urllib.request
 from typing import Any
 
 import grpc
-import numpy as np
-import pytest
-from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
 from compressors.engine import EngineSettings
-from compressors.models.cache import Cache
 from compressors.work import Work
 from condensery.v1 import compression_pb2 as pb
 from service.border import request_from_pb
-from service.engine_metrics import CacheMetrics
-from service.metrics import Metrics, code_name
+from service.metrics import Metrics
 from tests.service.hand import (
     Hand,
     Overlap,
@@ -196,24 +190,6 @@ async def test_shows_the_engine_while_the_server_drains() -> None:
     assert of(samples, "condensery_batch_runs_total", model="overlap") == 0
 
 
-def test_shows_what_the_cache_holds_and_how_often_it_helped() -> None:
-    registry, cache = CollectorRegistry(), Cache(1_000)
-    registry.register(CacheMetrics(cache.stats))
-    memory = cache.memory("scores", "minilm")
-
-    for _ in range(3):
-        memory.arrays([b"a text"], lambda missing: [np.zeros(2) for _ in missing])
-
-    def value(name: str, **labels: str) -> float | None:
-        return registry.get_sample_value(f"condensery_cache_{name}", labels)
-
-    assert value("lookups_total", kind="scores", result="miss") == 1
-    assert value("lookups_total", kind="scores", result="hit") == 2
-    assert value("entries") == 1
-    assert value("bytes") == cache.stats().bytes
-    assert value("evicted_total") == 0
-
-
 async def test_shows_how_fast_a_model_is_once_it_knows() -> None:
     speed = ("condensery_model_tokens_per_second", frozenset({("model", "overlap")}))
 
@@ -310,23 +286,3 @@ async def test_no_text_becomes_a_label() -> None:
         samples = await scrape(hand)
 
     assert "sesame" not in repr(samples)
-
-
-@pytest.mark.parametrize(
-    ("code", "name"),
-    [
-        (grpc.StatusCode.OK, "OK"),
-        (grpc.StatusCode.CANCELLED, "Canceled"),
-        (grpc.StatusCode.DEADLINE_EXCEEDED, "DeadlineExceeded"),
-        (grpc.StatusCode.INTERNAL, "Internal"),
-    ],
-)
-def test_spells_statuses_as_go_does(code: grpc.StatusCode, name: str) -> None:
-    assert code_name(code) == name
-
-
-def test_every_status_has_a_spelling_of_its_own() -> None:
-    names = {code_name(code) for code in grpc.StatusCode}
-
-    assert len(names) == len(grpc.StatusCode)
-    assert all(re.fullmatch("[A-Za-z]+", name) for name in names)
