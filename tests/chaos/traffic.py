@@ -13,7 +13,7 @@ from itertools import count
 from condensery import AsyncClient, Compression, CondenseryError
 from tests.service.hand import CATS, QUERY
 
-PATIENCE = 120.0
+PATIENCE = 60.0
 """Seconds after which a test is broken, on a machine that does much else."""
 
 

@@ -1,0 +1,1 @@
+"""Look for bytes that break what comes before the models."""
