@@ -13,7 +13,7 @@ SETS := .cache/eval/sets
 EVAL_LIMIT ?= 30
 LIMITED = $(if $(filter-out 0,$(EVAL_LIMIT)),--limit $(EVAL_LIMIT))
 
-.PHONY: demo test test-slow check serve proto bench bench-quality bench-methods bench-speed eval train format clean
+.PHONY: demo test test-slow check serve proto bench bench-quality bench-methods bench-speed bench-load eval train format clean
 
 demo: $(STAMP)
 	$(BIN)/python -m demo
@@ -40,7 +40,7 @@ serve: $(STAMP)
 proto: $(STAMP)
 	$(PROTOC) --python_out=client --pyi_out=client --grpc_python_out=client $(PROTO)
 
-bench: bench-quality bench-methods bench-speed
+bench: bench-quality bench-methods bench-speed bench-load
 
 bench-quality: $(STAMP)
 	$(BIN)/python -m benchmarks.quality
@@ -59,6 +59,9 @@ bench-methods: $(STAMP)
 
 bench-speed: $(STAMP)
 	$(BIN)/python -m benchmarks.batching
+
+bench-load: $(STAMP)
+	$(BIN)/python -m benchmarks.load
 
 eval: $(STAMP)
 	$(BIN)/python -m benchmarks.heldout $(SETS)
