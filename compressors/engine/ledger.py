@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from compressors.engine.accounts import Account, Group
 from compressors.engine.quotas import Quotas
 from compressors.engine.rates import Kinds
 from compressors.engine.settings import EngineSettings
@@ -32,50 +33,8 @@ class Pace:
     """Cost a second; ``None`` before anything was measured."""
     is_stale: bool = False
     """Whether that was measured a while ago."""
-
-
-@dataclass(slots=True)
-class _Account:
-    """What one request claims: the more of what it reserved and what it has on its way."""
-
-    kind: str = ""
-    admitted: bool = False
-    asked: int = 0
-    reserved: int = 0
-    reserved_cost: float = 0.0
-    submitted: int = 0
-    submitted_cost: float = 0.0
-    running_cost: float = 0.0
-    """The part of what is on its way that the device works on."""
-    paid: int = 0
-    """Tokens taken from the tenant's quota."""
-    computed: int = 0
-    computed_cost: float = 0.0
-    is_cut: bool = False
-    """Whether some of its rows were never computed."""
-
-    @property
-    def claim(self) -> int:
-        return max(self.reserved, self.submitted)
-
-    @property
-    def cost(self) -> float:
-        return max(self.reserved_cost, self.submitted_cost)
-
-
-@dataclass(slots=True)
-class _Group:
-    """The requests of one tenant and class."""
-
-    accounts: dict[Work, _Account] = field(default_factory=dict)
-
-    def ahead(self, work: Work, own: float) -> float:
-        """What is computed of the others before ``own`` of one of them is, as turns are fair."""
-        return sum(
-            min(own, account.cost - account.running_cost)
-            for other, account in self.accounts.items()
-            if other is not work
-        )
+    batch: float = 0.0
+    """What a full batch costs."""
 
 
 class Ledger:
@@ -91,14 +50,14 @@ class Ledger:
         self._bulk_share = settings.bulk_share
         self._quotas = Quotas(settings.tenant_tokens_per_minute, settings.tenant_quotas, clock)
         self._kinds = Kinds()
-        self._groups: defaultdict[tuple[bool, str], _Group] = defaultdict(_Group)
+        self._groups: defaultdict[tuple[bool, str], Group] = defaultdict(Group)
         self._cost = self._running_cost = 0.0
 
     def reserve(self, work: Work, tokens: int, pace: Pace, *, kind: str = "") -> None:
         """Admit a request that will submit about so many tokens. Raises ``Overloaded``."""
         if tokens < 0:
             raise InvalidInput("tokens", f"below 0: {tokens}")
-        account = self._account(work) or _Account()
+        account = self._account(work) or Account()
         if account.admitted:
             raise InvalidInput("work", "it is admitted already")
         cost = self._kinds.cost(kind)
@@ -131,7 +90,7 @@ class Ledger:
 
     def begin(self, work: Work, cost: float) -> None:
         """Note that the device works on some of what is on its way."""
-        self._groups[work.bulk, work.tenant].accounts[work].running_cost += cost
+        self._groups[work.bulk, work.tenant].begin(work, cost)
         self._running_cost += cost
 
     def settle(self, work: Work, amount: Amount, *, computed: bool) -> None:
@@ -183,18 +142,32 @@ class Ledger:
             )
 
     def _check_time(self, work: Work, own: float, pace: Pace, *, counts_own: bool) -> None:
-        remaining = work.remaining
-        if remaining is None or pace.rate is None or (pace.is_stale and not self.claimed):
+        if pace.rate is None or (pace.is_stale and not self.claimed):
             # The last measurement may have been of a device that somebody else used as well. If
             # it was a while ago, whoever comes to an idle device is the next one: refusing all
             # would make it last for ever.
             return
-        if (self._cost + own) / pace.rate <= remaining:
-            return
         # Of a kind that was never seen only the wait is known. Counting every token that it
         # reserves would refuse some that are quick, and so never find out.
-        cost = self._running_cost + self._ahead(work, own) + (own if counts_own else 0.0)
-        seconds = cost / pace.rate
+        counted = own if counts_own else 0.0
+        group = self._groups.get((work.bulk, work.tenant), Group())
+        remaining = work.remaining
+        if remaining is not None and (2 * self._cost + own) / pace.rate > remaining:
+            until = self._until(work, group.before(work, own) + own) - own + counted
+            # Its last rows may be in a batch with those of others, which ends for all at once. As
+            # many as wait now will have come until then, not more.
+            until += min(until - counted, max(0.0, pace.batch - own))
+            self._check_left(until / pace.rate, remaining)
+        # Whom it would pass was told that he will be done in time. Who will not be anyway is no
+        # reason to refuse others.
+        for other, need in group.passed(work, own):
+            left = other.remaining
+            if left is not None:
+                until = self._until(other, need)
+                if until / pace.rate <= left:
+                    self._check_left((until + counted) / pace.rate, left)
+
+    def _check_left(self, seconds: float, remaining: float) -> None:
         if seconds > remaining:
             self.rejected["deadline"] += 1
             raise Overloaded(
@@ -202,41 +175,40 @@ class Ledger:
                 retry_after=_retry_after(seconds - remaining),
             )
 
-    def _ahead(self, work: Work, own: float) -> float:
-        mine = self._groups.get((work.bulk, work.tenant), _Group()).ahead(work, own)
-        need = mine + own
+    def _until(self, work: Work, need: float) -> float:
+        """What is computed until ``need`` is of those of its class and tenant, from now on."""
         peers = others = 0.0
         for (bulk, tenant), group in self._groups.items():
-            cost = sum(each.cost - each.running_cost for each in group.accounts.values())
             if bulk != work.bulk:
-                others += cost
+                others += group.waiting_cost
             elif tenant != work.tenant:
                 # Another tenant gets about as much as this one, and no more, until this is done.
-                peers += min(need, cost)
+                peers += min(need, group.waiting_cost)
         share = 1 - self._bulk_share if work.bulk else self._bulk_share
-        return mine + peers + min(others, (need + peers) * share / (1 - share))
+        total = need + peers
+        return self._running_cost + total + min(others, total * share / (1 - share))
 
-    def _reserve(self, account: _Account, amount: Amount) -> None:
+    def _reserve(self, account: Account, amount: Amount) -> None:
         self._count(account, -1)
         account.reserved, account.reserved_cost = amount.tokens, amount.cost
         self._count(account, 1)
 
-    def _count(self, account: _Account, sign: int) -> None:
+    def _count(self, account: Account, sign: int) -> None:
         self.claimed += sign * account.claim
         self._cost += sign * account.cost
 
-    def _pay(self, work: Work, account: _Account, tokens: int) -> None:
+    def _pay(self, work: Work, account: Account, tokens: int) -> None:
         account.paid += tokens
         self._quotas.take(work.tenant, tokens)
 
-    def _account(self, work: Work) -> _Account | None:
+    def _account(self, work: Work) -> Account | None:
         group = self._groups.get((work.bulk, work.tenant))
         return None if group is None else group.accounts.get(work)
 
-    def _open(self, work: Work) -> _Account:
-        return self._groups[work.bulk, work.tenant].accounts.setdefault(work, _Account())
+    def _open(self, work: Work) -> Account:
+        return self._groups[work.bulk, work.tenant].open(work)
 
-    def _close(self, work: Work, account: _Account) -> None:
+    def _close(self, work: Work, account: Account) -> None:
         if account.admitted or account.submitted:
             return
         self._count(account, -1)

@@ -15,7 +15,7 @@ _MANY: Final = 256
 
 
 class Queue:
-    """The rows of one class, by turns: equal shares for tenants, and within each for its requests.
+    """The rows of one class, by turns: equal shares for tenants, and within each as ``turns`` says.
 
     Deadlines play no part, or whoever sets a short one would buy himself a place in front.
     Forming a batch takes a step for each tenant and request that it knows, which are few beside
@@ -70,10 +70,10 @@ class Queue:
         """Take out a batch that was made around ``first``, whose turn it was."""
         tenant = self._tenants[first.work.tenant]
         self._clock = max(self._clock, tenant.had)
-        tenant.serve(first)
         for item in items:
             self._remove(item)
             self._tenants[item.work.tenant].pay(item)
+        tenant.serve(first)
 
     def drop(self, call: Call) -> list[Item]:
         """Take out all items of a call, and give them."""

@@ -211,9 +211,11 @@ class Scheduler:
     def _pace(self) -> Pace:
         now = self._clock()
         fastest = self._fastest()
+        used = [lane for lane in self._lanes.values() if not lane.rate.is_stale(now)]
         return Pace(
             None if fastest is None else fastest.rate.value,
-            is_stale=all(lane.rate.is_stale(now) for lane in self._lanes.values()),
+            is_stale=not used,
+            batch=max((lane.budget * self._weight(lane) for lane in used), default=0.0),
         )
 
     def _drop_unwanted(self, items: Sequence[Item]) -> bool:

@@ -1,4 +1,12 @@
-"""Whose turn it is: equal shares of the device for those who wait."""
+"""Whose turn it is: equal shares for tenants, and within each who would be done first with them.
+
+To give each request its share row by row would end all of them late: whoever comes would take
+from those who are nearly done, and past the capacity nobody would be done in time. So whoever
+would be done first, had all requests equal shares, has the device until he is done. None is
+done later than by shares, a small request still passes a large one, and of those that are
+alike who comes later delays nobody. (Friedman and Henderson, "Fairness and efficiency in web
+server protocols", SIGMETRICS 2003.)
+"""
 
 from __future__ import annotations
 
@@ -15,11 +23,12 @@ class RequestTurns:
     """What waits of one request, by model, and how much of the device it has had.
 
     ``had`` is a point of its tenant's clock, in cost. So a request that comes later has not missed
-    anything, and one that waits has not lost anything.
+    anything, and one that waits has not lost anything. ``due`` is the point at which all that has
+    come of it would be done, if it had its share.
     """
 
     def __init__(self) -> None:
-        self.had = 0.0
+        self.had = self.due = 0.0
         self.has_run = False
         self._has_led = False
         self._items: dict[str, OrderedDict[Item, None]] = {}
@@ -54,8 +63,10 @@ class RequestTurns:
         else:
             self.had = clock - lead
             self._has_led = True
+        self.due = self.had
 
     def add(self, item: Item) -> None:
+        self.due += item.cost
         self._items.setdefault(item.call.model, OrderedDict())[item] = None
 
     def remove(self, item: Item) -> None:
@@ -94,12 +105,12 @@ class TenantTurns:
         """
         if self._by_age:
             return self.oldest
-        waiting = (request for request in self.requests.values() if request.waits)
-        return min(waiting, key=lambda request: (request.had, request.first.number)).first
+        return min(self._waiting, key=_turn).first
 
     def by_turn(self, model: str) -> Iterator[Item]:
         """What waits for a model, as the turns of the requests would have it."""
-        return merged((each.had, each.of(model)) for each in self.requests.values())
+        for request in sorted(self._waiting, key=_turn):
+            yield from request.of(model)
 
     def add(self, item: Item, *, clock: float, lead: float) -> None:
         request = self.requests.setdefault(item.work, RequestTurns())
@@ -115,7 +126,7 @@ class TenantTurns:
         del self._items[item]
 
     def serve(self, first: Item) -> None:
-        """Note that a batch has been made around the item whose turn it was."""
+        """Note that a batch has been paid for, made around the item whose turn it was."""
         if not self._by_age:
             self._clock = max(self._clock, self.requests[first.work].had)
         self._by_age = not self._by_age
@@ -126,6 +137,10 @@ class TenantTurns:
         request.had += item.cost
         request.has_run = True
         self.had += item.cost
+
+    @property
+    def _waiting(self) -> Iterator[RequestTurns]:
+        return (request for request in self.requests.values() if request.waits)
 
 
 def merged(lines: Iterable[tuple[float, Iterable[Item]]]) -> Iterator[Item]:
@@ -152,6 +167,10 @@ def merged(lines: Iterable[tuple[float, Iterable[Item]]]) -> Iterator[Item]:
 
 def _first(items: Iterable[Item]) -> Item:
     return next(iter(items))
+
+
+def _turn(request: RequestTurns) -> tuple[float, int]:
+    return request.due, request.first.number
 
 
 def _age(item: Item) -> int:

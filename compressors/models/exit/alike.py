@@ -58,7 +58,7 @@ class Alike:
         return found
 
 
-def _joined(first: Tokens, end: Tokens, cut: int, place: int) -> NDArray[np.int64] | None:
+def _joined(first: Tokens, end: Tokens, cut: int, place: int) -> NDArray[np.int32] | None:
     """The ids of a prompt whose text from ``cut`` on has the tokens ``end``."""
     import numpy as np
 

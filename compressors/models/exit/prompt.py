@@ -88,7 +88,7 @@ class PromptTokenizer:
         """At which character of its text the sentence begins."""
         return len(prompt.before(self._start))
 
-    def read(self, found: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+    def read(self, found: Sequence[int] | NDArray[np.int32]) -> NDArray[np.int64]:
         """The ids of a prompt as the model reads them, of those that the tokenizer gives."""
         import numpy as np
 
