@@ -81,7 +81,7 @@ def _options(max_message_bytes: int) -> list[tuple[str, Any]]:
         ("grpc.max_send_message_length", min(_ANSWER_SIZES * max_message_bytes, _LARGEST)),
         # Clients may ping every 10 s, also while they have nothing to ask; timers are not exact.
         ("grpc.keepalive_permit_without_calls", 1),
-        ("grpc.http2.min_recv_ping_interval_without_data_ms", 9_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", 9_000),
         ("grpc.keepalive_time_ms", 2 * _MINUTE),
         ("grpc.keepalive_timeout_ms", 20_000),
         ("grpc.http2.ping_timeout_ms", 20_000),

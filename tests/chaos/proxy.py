@@ -56,12 +56,11 @@ class FaultProxy:
                 group.create_task(self._pumped(reader, back, None))
                 group.create_task(self._pumped(there, writer, writer if is_faulty else None))
         except* ConnectionError:
-            for each in ends:
-                each.transport.abort()
+            pass  # both sides hear of it below
         finally:
             self._writers -= ends
             for each in ends:
-                each.close()
+                each.transport.abort()
 
     async def _pumped(
         self,
@@ -77,16 +76,15 @@ class FaultProxy:
             if faulty is not None and limit is not None and passed + len(data) >= limit:
                 sink.write(data[: max(0, limit - passed)])
                 await sink.drain()
-                if self.reset_after is not None:
-                    raise ConnectionResetError
-                break
+                if self.reset_after is None:
+                    # The end is said before it comes.
+                    sink.write_eof()
+                raise ConnectionResetError
             passed += len(data)
             sink.write(data)
             await sink.drain()
         with suppress(OSError):
             sink.write_eof()
-        if faulty is not None and source.at_eof() is False:
-            raise ConnectionAbortedError
 
 
 @asynccontextmanager
@@ -95,18 +93,21 @@ async def faulty(server_port: int, **faults: float | None) -> AsyncIterator[Faul
     proxy = FaultProxy(**faults)  # type: ignore[arg-type] # fields of it
     tasks: set[asyncio.Task[None]] = set()
 
-    async def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        tasks.add(asyncio.current_task())  # type: ignore[arg-type] # there is one
+    async def passed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             await proxy.passed(server_port, reader, writer)
+
+    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.create_task(passed(reader, writer)))
 
     listener = await asyncio.start_server(accepted, "127.0.0.1", 0)
     proxy.port = listener.sockets[0].getsockname()[1]
     try:
         yield proxy
     finally:
-        proxy.open.set()
         listener.close()
-        proxy.reset()
+        # One that only begins is in no other way ended.
+        for task in tasks:
+            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await listener.wait_closed()
