@@ -10,7 +10,7 @@ import argparse
 import random
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from statistics import fmean
 
@@ -18,7 +18,7 @@ from compressors.models.embedded import WEIGHTS, EmbeddedModel
 from compressors.protocols import Pieces
 from training.batches import PAIRS_IN_A_ROW
 from training.data import compression_pairs
-from training.recipe import Recipe, chance
+from training.recipe import STAGES, Recipe, chance
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 
@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=WEIGHTS)
     parser.add_argument("--limit", type=int, help="pairs at most")
     arguments = parser.parse_args()
-    pairs = undrawn(Recipe())[: arguments.limit]
+    pairs = undrawn(STAGES.values())[: arguments.limit]
     model = EmbeddedModel.load(arguments.folder).words
     rng = random.Random(13)  # noqa: S311 - reproducible, not secret
     ways: dict[str, Words] = {
@@ -45,14 +45,15 @@ def main() -> None:
         sys.stdout.write(f"{label:15} {fmean(shares):.3f} of the kept words, {len(pairs)} pairs\n")
 
 
-def undrawn(recipe: Recipe) -> list[tuple[str, str]]:
-    """The pairs that no step of the recipe trains on."""
+def undrawn(stages: Iterable[Recipe]) -> list[tuple[str, str]]:
+    """The pairs that no step of any stage trains on."""
     pairs = compression_pairs()
     drawn: set[int] = set()
-    for step in range(0, recipe.steps, recipe.keep_every):
-        rng = chance(recipe.seed, -1 - step)
-        for _ in range(recipe.keep_rows):
-            drawn.update(rng.sample(range(len(pairs)), rng.randint(1, PAIRS_IN_A_ROW)))
+    for recipe in stages:
+        for step in range(0, recipe.steps, recipe.keep_every):
+            rng = chance(recipe.seed, -1 - step)
+            for _ in range(recipe.keep_rows):
+                drawn.update(rng.sample(range(len(pairs)), rng.randint(1, PAIRS_IN_A_ROW)))
     return [pair for index, pair in enumerate(pairs) if index not in drawn]
 
 
