@@ -14,6 +14,8 @@ from compressors.engine.settings import EngineSettings
 from compressors.errors import InvalidInput, Overloaded, QuotaExceeded
 from compressors.work import Work
 
+_CAUTION = 0.1
+"""What a wait may take longer, as a share: starting batches, and what is done between them."""
 _SHORTEST_RETRY, _LONGEST_RETRY, _UNKNOWN_RETRY = 0.05, 60.0, 1.0
 
 
@@ -151,27 +153,27 @@ class Ledger:
         # reserves would refuse some that are quick, and so never find out.
         counted = own if counts_own else 0.0
         group = self._groups.get((work.bulk, work.tenant), Group())
-        remaining = work.remaining
-        if remaining is not None and (2 * self._cost + own) / pace.rate > remaining:
-            until = self._until(work, group.before(work, own) + own) - own + counted
-            # Its last rows may be in a batch with those of others, which ends for all at once. As
-            # many as wait now will have come until then, not more.
-            until += min(until - counted, max(0.0, pace.batch - own))
-            self._check_left(until / pace.rate, remaining)
+        wait = self._until(work, group.before(work, own) + own) - own
+        self._check_left(work, wait, counted, pace)
         # Whom it would pass was told that he will be done in time. Who will not be anyway is no
         # reason to refuse others.
         for other, need in group.passed(work, own):
-            left = other.remaining
-            if left is not None:
-                until = self._until(other, need)
-                if until / pace.rate <= left:
-                    self._check_left((until + counted) / pace.rate, left)
+            until = self._until(other, need)
+            if other.remaining is not None and until / pace.rate <= other.remaining:
+                self._check_left(other, until + counted, 0.0, pace)
 
-    def _check_left(self, seconds: float, remaining: float) -> None:
-        if seconds > remaining:
+    def _check_left(self, work: Work, wait: float, own: float, pace: Pace) -> None:
+        remaining = work.remaining
+        if remaining is None or pace.rate is None:
+            return
+        # Its last rows may be in a batch with those of others, which ends for all at once. As many
+        # as wait now will have come until then, not more.
+        margin = wait * _CAUTION + min(wait, pace.batch)
+        seconds, longest = (wait + own) / pace.rate, (wait + own + margin) / pace.rate
+        if longest > remaining:
             self.rejected["deadline"] += 1
             raise Overloaded(
-                f"it would take {seconds:.2f} s, {remaining:.2f} s are left",
+                f"it may take {longest:.2f} s, {remaining:.2f} s are left",
                 retry_after=_retry_after(seconds - remaining),
             )
 

@@ -70,10 +70,10 @@ class Queue:
         """Take out a batch that was made around ``first``, whose turn it was."""
         tenant = self._tenants[first.work.tenant]
         self._clock = max(self._clock, tenant.had)
+        tenant.serve()
         for item in items:
             self._remove(item)
             self._tenants[item.work.tenant].pay(item)
-        tenant.serve(first)
 
     def drop(self, call: Call) -> list[Item]:
         """Take out all items of a call, and give them."""

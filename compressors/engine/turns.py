@@ -125,10 +125,8 @@ class TenantTurns:
         self.requests[item.work].remove(item)
         del self._items[item]
 
-    def serve(self, first: Item) -> None:
-        """Note that a batch has been paid for, made around the item whose turn it was."""
-        if not self._by_age:
-            self._clock = max(self._clock, self.requests[first.work].had)
+    def serve(self) -> None:
+        """Note that a batch has been made around the item whose turn it was."""
         self._by_age = not self._by_age
 
     def pay(self, item: Item) -> None:
@@ -136,6 +134,7 @@ class TenantTurns:
         request = self.requests[item.work]
         request.had += item.cost
         request.has_run = True
+        self._clock = max(self._clock, request.had)
         self.had += item.cost
 
     @property

@@ -176,7 +176,7 @@ def test_interactive_requests_wait_for_little_of_the_bulk() -> None:
 
     with pytest.raises(Overloaded):
         ledger.submit(within(110), rows(1_000), TEN)  # 1,000 and a tenth of all that
-    ledger.submit(within(112), rows(1_000), TEN)
+    ledger.submit(within(113), rows(1_000), TEN)  # the wait may be a tenth longer than it seems
 
 
 def test_bulk_requests_wait_for_interactive_ones_but_for_their_share() -> None:
@@ -205,6 +205,34 @@ def test_who_was_not_admitted_is_checked_by_the_call() -> None:
 
     with pytest.raises(Overloaded):
         ledger.submit(Work(), rows(20), TEN)
+
+
+def test_a_request_is_refused_that_would_pass_one_who_was_promised_to_be_done_in_time() -> None:
+    ledger, large = of_at_most(100_000), within(120)
+    ledger.submit(large, rows(1_000), TEN)
+
+    ledger.submit(within(60), rows(50), TEN)
+    with pytest.raises(Overloaded) as refusal:
+        ledger.submit(within(60), rows(100), TEN)
+
+    assert refusal.value.retry_after > 0
+    assert ledger.rejected == {"deadline": 1}
+
+
+def test_who_will_be_late_anyway_is_no_reason_to_refuse_others() -> None:
+    ledger, slower = of_at_most(100_000), Pace(5.0)
+    ledger.submit(within(120), rows(1_000), TEN)
+
+    ledger.submit(within(60), rows(100), slower)
+
+
+def test_the_last_batch_may_be_shared_with_those_who_come_later() -> None:
+    ledger, pace = of_at_most(100_000), Pace(10.0, batch=100.0)
+    ledger.submit(Work(), rows(500), pace)
+
+    with pytest.raises(Overloaded):
+        ledger.submit(within(114), rows(500), pace)  # 100 s, a tenth of the wait, a batch
+    ledger.submit(within(116), rows(500), pace)
 
 
 def test_what_is_computed_is_taken_off_the_reservation() -> None:
