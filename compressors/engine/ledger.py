@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from compressors.engine.accounts import Account, Group
@@ -153,12 +153,13 @@ class Ledger:
         # reserves would refuse some that are quick, and so never find out.
         counted = own if counts_own else 0.0
         group = self._groups.get((work.bulk, work.tenant), Group())
-        wait = self._until(work, group.before(work, own) + own) - own
+        waiting = {key: each.waiting_cost for key, each in self._groups.items()}
+        wait = self._until(work, group.before(work, own) + own, waiting) - own
         self._check_left(work, wait, counted, pace)
         # Whom it would pass was told that he will be done in time. Who will not be anyway is no
         # reason to refuse others.
         for other, need in group.passed(work, own):
-            until = self._until(other, need)
+            until = self._until(other, need, waiting)
             if other.remaining is not None and until / pace.rate <= other.remaining:
                 self._check_left(other, until + counted, 0.0, pace)
 
@@ -177,15 +178,15 @@ class Ledger:
                 retry_after=_retry_after(seconds - remaining),
             )
 
-    def _until(self, work: Work, need: float) -> float:
+    def _until(self, work: Work, need: float, waiting: Mapping[tuple[bool, str], float]) -> float:
         """What is computed until ``need`` is of those of its class and tenant, from now on."""
         peers = others = 0.0
-        for (bulk, tenant), group in self._groups.items():
+        for (bulk, tenant), cost in waiting.items():
             if bulk != work.bulk:
-                others += group.waiting_cost
+                others += cost
             elif tenant != work.tenant:
                 # Another tenant gets about as much as this one, and no more, until this is done.
-                peers += min(need, group.waiting_cost)
+                peers += min(need, cost)
         share = 1 - self._bulk_share if work.bulk else self._bulk_share
         total = need + peers
         return self._running_cost + total + min(others, total * share / (1 - share))
