@@ -56,6 +56,12 @@ def _nginx(folder: Path, port: int, servers: Sequence[str]) -> list[str]:
         "  server {",
         f"    listen 127.0.0.1:{port} http2;",
         "    location / { grpc_pass grpc://servers; grpc_next_upstream error non_idempotent; }",
+        # A page of HTML would be the beginning of an answer, after which gRPC does not try again;
+        # headers alone are a refusal.
+        "    error_page 502 503 504 = @unavailable;",
+        "    location @unavailable {",
+        "      default_type application/grpc; add_header grpc-status 14 always; return 204;",
+        "    }",
         "  }",
         "}",
     ]

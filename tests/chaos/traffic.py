@@ -43,11 +43,13 @@ class Traffic:
     over: bool = False
     moved: asyncio.Condition = field(default_factory=asyncio.Condition)
 
-    async def more(self, answers: int) -> None:
-        """Wait for so many more answers, or for the first that is none."""
+    async def more(self, answers: int, *, despite_errors: bool = False) -> None:
+        """Wait for so many more answers, or for the first fault."""
         wanted = self.right + answers
         async with asyncio.timeout(PATIENCE), self.moved:
-            await self.moved.wait_for(lambda: self.right >= wanted or self.faults)
+            await self.moved.wait_for(
+                lambda: self.right >= wanted or (self.faults and not despite_errors)
+            )
 
     @property
     def faults(self) -> list[str]:
@@ -60,7 +62,7 @@ class Traffic:
             try:
                 text = (await compressed(client, number, timeout=seconds)).text
             except CondenseryError as error:
-                self.errors[type(error).__name__] += 1
+                self.errors[f"{type(error).__name__}: {error}"] += 1
             else:
                 self.right += text == answer(number)
                 if text != answer(number):
