@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from condensery.v1 import compression_pb2 as pb
+from service.server import serving
 from tests.service.hand import CHAINS, end_of, served
+from tests.service.hand import settings as service_settings
 
 PATH = "/condensery.v1.CompressionService"
 # A deadline that passes is a hang: nothing that is sent here takes long.
@@ -73,8 +75,73 @@ METHODS = {
 
 async def codes(sent: list[tuple[str, bytes]]) -> list[grpc.StatusCode]:
     async with served(llm_langchain="tests.service.chats:patient") as hand:
-        calls = [hand.channel.unary_stream(f"{PATH}/{m}")(raw, timeout=SECONDS) for m, raw in sent]
-        return [await end_of(call) for call in calls]
+        return await ends_of(hand.channel, sent)
+
+
+async def ends_of(
+    channel: grpc.aio.Channel, sent: list[tuple[str, bytes]]
+) -> list[grpc.StatusCode]:
+    calls = [channel.unary_stream(f"{PATH}/{m}")(raw, timeout=SECONDS) for m, raw in sent]
+    return [await end_of(call) for call in calls]
+
+
+# What a model reads in a second; test_bad_input has the long ones.
+HOSTILE = {
+    name: (text * 4_000)[:4_000]
+    for name, text in {
+        "no space": "x",
+        "dots": ".",
+        "marks on a letter": "e" + "\u0301" * 50,
+        "zeros": "\0",
+        "right to left": "\u202e\ufeff\u2066",
+        "special tokens": "[CLS] [SEP] [PAD] <s> </s> <|endoftext|> [MASK] ",
+        "emoji": "\U0001f469\u200d\U0001f469\u200d\U0001f466",
+        "private and unassigned": "\ue000\U0010ffff\u0378 ",
+        "lines": "a\n",
+        "sentences of a letter": "A. ",
+        "brackets": "([{",
+    }.items()
+}
+
+
+@pytest.mark.slow
+def test_hostile_texts_and_any_message_hang_or_break_no_real_model() -> None:
+    """The embedded model, with the chains that it serves, and every text as query and document."""
+    sent = [
+        (
+            "Compress",
+            pb.CompressRequest(
+                query=text[:500],
+                documents=[pb.Document(id="1", text=text, title=text[:500])],
+                budget=pb.Budget(rate=0.3),
+                chain=chain,
+            ).SerializeToString(),
+        )
+        for text in HOSTILE.values()
+        for chain in ("", "llmlingua2")
+    ]
+
+    async def ends(more: list[tuple[str, bytes]]) -> list[grpc.StatusCode]:
+        options = [("grpc.enable_retries", 0), ("grpc.max_receive_message_length", -1)]
+        async with (
+            serving(service_settings(max_queued_tokens=2**30)) as server,
+            grpc.aio.insecure_channel(server.target, options=options) as channel,
+        ):
+            found = [(await ends_of(channel, [each]))[0] for each in more]
+            info = await ends_of(channel, [("GetServerInfo", b"")])
+            return [*found, *info]
+
+    @settings(max_examples=1, deadline=None, suppress_health_check=list(HealthCheck))
+    @given(st.lists(messages(pb.CompressRequest.DESCRIPTOR), min_size=20, max_size=20))
+    def check(drawn: list[Message]) -> None:
+        any_message = [("Compress", each.SerializeToString()) for each in drawn]
+        found = asyncio.run(ends([*sent, *any_message]))
+
+        assert not OURS & set(found), found
+        assert found[-1] is grpc.StatusCode.OK
+        assert grpc.StatusCode.OK in found[: len(sent)]
+
+    check()
 
 
 @pytest.mark.parametrize("method", METHODS)
