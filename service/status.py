@@ -73,7 +73,7 @@ def status_of(error: CompressionError, request_id: str) -> Status:
     text = str(error)
     if code is grpc.StatusCode.INTERNAL:
         text = f"a model failed; request {request_id}"
-    details = [*_details(error), _info(reason_of(error), request_id)]
+    details = [*_details(error), _info(reason_of(error), request_id, cause=error.__cause__)]
     return _status(code, text, details)
 
 
@@ -121,8 +121,12 @@ def _quota(error: QuotaExceeded) -> QuotaFailure:
     return QuotaFailure(violations=[violation])
 
 
-def _info(reason: str, request_id: str) -> ErrorInfo:
-    return ErrorInfo(reason=reason, domain=DOMAIN, metadata={"request_id": request_id})
+def _info(reason: str, request_id: str, *, cause: BaseException | None = None) -> ErrorInfo:
+    metadata = {"request_id": request_id}
+    # What the SDKs of LLMs raise for a status of HTTP has it under this name.
+    if isinstance(upstream := getattr(cause, "status_code", None), int):
+        metadata["upstream_status"] = str(upstream)
+    return ErrorInfo(reason=reason, domain=DOMAIN, metadata=metadata)
 
 
 def _status(code: grpc.StatusCode, text: str, details: list[Message]) -> Status:

@@ -4,6 +4,8 @@ import asyncio
 
 import grpc
 import pytest
+from google.rpc.error_details_pb2 import ErrorInfo
+from grpc_status import rpc_status
 
 from condensery.v1 import compression_pb2 as pb
 from tests.service import chats
@@ -12,6 +14,7 @@ from tests.service.llm_server import LlmEndpoint
 from tests.service.scripted_endpoint import HANG, RESET, answer, chunk, events, scripted
 
 CHATS = "tests.service.chats"
+UPSTREAM = {b"HTTP/1.1 429": "429", b"HTTP/1.1 500": "500"}
 ASKED = pb.GenerateRequest(compress=request(budget=pb.Budget(max_tokens=5)))
 
 
@@ -118,6 +121,9 @@ async def test_an_endpoint_that_fails_is_told_as_such_and_what_came_before_stand
     assert len(seen) == 1 + (chunk("In ").encode() in pieces[0])
     assert caught.value.code().name == code
     assert "secret" not in str(caught.value)
+    info = ErrorInfo()
+    assert rpc_status.from_call(caught.value).details[-1].Unpack(info)
+    assert info.metadata.get("upstream_status") == UPSTREAM.get(pieces[0][:12])
     if code == "RESOURCE_EXHAUSTED":
         trailers = dict(caught.value.trailing_metadata() or ())
         assert trailers["grpc-retry-pushback-ms"] == "7000"
