@@ -92,12 +92,14 @@ async def faulty(server_port: int, **faults: float | None) -> AsyncIterator[Faul
     """A proxy in front of a server, with these faults to begin with."""
     proxy = FaultProxy(**faults)  # type: ignore[arg-type] # fields of it
     tasks: set[asyncio.Task[None]] = set()
+    writers: set[asyncio.StreamWriter] = set()
 
     async def passed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             await proxy.passed(server_port, reader, writer)
 
     def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.add(writer)
         tasks.add(asyncio.create_task(passed(reader, writer)))
 
     listener = await asyncio.start_server(accepted, "127.0.0.1", 0)
@@ -110,4 +112,10 @@ async def faulty(server_port: int, **faults: float | None) -> AsyncIterator[Faul
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # A task that is cancelled before it began closes nothing.
+        for writer in writers:
+            writer.transport.abort()
         await listener.wait_closed()
+        # Aborted transports close their sockets in the next turns of the loop.
+        for _ in range(3):
+            await asyncio.sleep(0)
