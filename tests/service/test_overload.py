@@ -5,6 +5,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import pytest
+
 from benchmarks.load.answers import End
 from benchmarks.load.client import connected
 from benchmarks.load.loads import Plan, at_load, capacity, quantile, references
@@ -45,6 +47,8 @@ class Slow(Overlap):
         return super().__call__(batch)
 
 
+# It says how fast refusals are, so it needs a machine that nobody else keeps busy.
+@pytest.mark.slow
 async def test_three_times_the_capacity_costs_no_goodput_and_is_refused_at_once() -> None:
     async with (
         served(model=Slow(), metrics_port=0) as hand,
