@@ -93,12 +93,16 @@ async def faulty(server_port: int, **faults: float | None) -> AsyncIterator[Faul
     proxy = FaultProxy(**faults)  # type: ignore[arg-type] # fields of it
     tasks: set[asyncio.Task[None]] = set()
     writers: set[asyncio.StreamWriter] = set()
+    ending = asyncio.Event()
 
     async def passed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             await proxy.passed(server_port, reader, writer)
 
     def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if ending.is_set():
+            writer.transport.abort()
+            return
         writers.add(writer)
         tasks.add(asyncio.create_task(passed(reader, writer)))
 
@@ -107,6 +111,8 @@ async def faulty(server_port: int, **faults: float | None) -> AsyncIterator[Faul
     try:
         yield proxy
     finally:
+        # What was accepted before may reach us later still.
+        ending.set()
         listener.close()
         # One that only begins is in no other way ended.
         for task in tasks:

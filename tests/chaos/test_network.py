@@ -67,8 +67,6 @@ async def test_a_call_whose_connection_breaks_before_the_answer_is_made_again(ho
     assert proxy.connections == 2
 
 
-# Leaves a connection of the proxy open now and then, which pytest calls an error.
-@pytest.mark.slow
 @pytest.mark.parametrize("how", ["cut_after", "reset_after"])
 async def test_whatever_byte_an_answer_breaks_at_it_is_right_or_there_is_none(how: str) -> None:
     patient = Connection(wait_for_ready=True)

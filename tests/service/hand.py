@@ -42,17 +42,20 @@ CHAINS: Mapping[str, tuple[str, ...]] = {"default": ("exit",), "fine": ("exit", 
 class Overlap:
     """A ``Forward``: the share of the words before the 0 of a row that come after it, too.
 
-    ``gate`` holds up every batch while it is closed; ``seen`` counts rows that were computed.
+    ``gate`` holds up every batch while it is closed; ``begun`` counts rows that came here, ``seen``
+    those that were computed.
     """
 
     gate: threading.Event = field(default_factory=threading.Event)
     busy: threading.Event = field(default_factory=threading.Event)
+    begun: int = 0
     seen: int = 0
 
     def __post_init__(self) -> None:
         self.gate.set()
 
     def __call__(self, batch: Sequence[Encoded]) -> Sequence[float]:
+        self.begun += len(batch)
         self.busy.set()
         self.gate.wait()
         self.seen += len(batch)
