@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -48,10 +49,11 @@ class FaultProxy:
         """One connection from its beginning to its end."""
         self.connections += 1
         is_faulty = self.faulty is None or self.connections <= self.faulty
-        there, back = await asyncio.open_connection("127.0.0.1", server_port)
-        ends = {writer, back}
-        self._writers |= ends
+        ends = {writer}
         try:
+            there, back = await asyncio.open_connection("127.0.0.1", server_port)
+            ends.add(back)
+            self._writers |= ends
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._pumped(reader, back, None))
                 group.create_task(self._pumped(there, writer, writer if is_faulty else None))
@@ -91,37 +93,34 @@ class FaultProxy:
 async def faulty(server_port: int, **faults: float | None) -> AsyncIterator[FaultProxy]:
     """A proxy in front of a server, with these faults to begin with."""
     proxy = FaultProxy(**faults)  # type: ignore[arg-type] # fields of it
-    tasks: set[asyncio.Task[None]] = set()
-    writers: set[asyncio.StreamWriter] = set()
-    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    accepted: dict[socket.socket, asyncio.Task[None]] = {}
 
-    async def passed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def passed(connection: socket.socket) -> None:
         with suppress(OSError):
+            reader, writer = await asyncio.open_connection(sock=connection)
             await proxy.passed(server_port, reader, writer)
 
-    def accepted(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if ending.is_set():
-            writer.transport.abort()
-            return
-        writers.add(writer)
-        tasks.add(asyncio.create_task(passed(reader, writer)))
+    def accept() -> None:
+        with suppress(BlockingIOError):
+            connection, _ = listener.accept()
+            connection.settimeout(0)
+            accepted[connection] = asyncio.create_task(passed(connection))
 
-    listener = await asyncio.start_server(accepted, "127.0.0.1", 0)
-    proxy.port = listener.sockets[0].getsockname()[1]
-    try:
-        yield proxy
-    finally:
-        # What was accepted before may reach us later still.
-        ending.set()
-        listener.close()
-        # One that only begins is in no other way ended.
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        # A task that is cancelled before it began closes nothing.
-        for writer in writers:
-            writer.transport.abort()
-        await listener.wait_closed()
-        # Aborted transports close their sockets in the next turns of the loop.
-        for _ in range(3):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(0)
+        proxy.port = listener.getsockname()[1]
+        # Not ``asyncio.start_server``: it loses a connection that comes in the turn of its end.
+        loop.add_reader(listener, accept)
+        try:
+            yield proxy
+        finally:
+            loop.remove_reader(listener)
+            for task in accepted.values():
+                task.cancel()
+            await asyncio.gather(*accepted.values(), return_exceptions=True)
+            # Aborted transports close their sockets in the next turn of the loop.
             await asyncio.sleep(0)
+            # A task that is cancelled before it began closes nothing.
+            for connection in accepted:
+                connection.close()
