@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from compressors.errors import ModelFailure
 from compressors.protocols import Clusterer, Encoder, Segmenter
+from compressors.scores import DIGITS
 from compressors.values import Context, Passage
 from compressors.vectors import encoded, mean_direction, passage_vectors
 from compressors.work import current
@@ -99,7 +100,7 @@ class Clustering:
             return [0.0] * len(rows)
         (wanted,) = encoded(self.encoder, [query])
         # Rounded, so that the last bits of a batch or a machine do not decide between two.
-        return [round(float(mean_direction(vectors[own]) @ wanted), 5) for own in rows]
+        return [round(float(mean_direction(vectors[own]) @ wanted), DIGITS) for own in rows]
 
 
 def _cluster(

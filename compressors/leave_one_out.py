@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from compressors.protocols import Encoder, Segmenter
+from compressors.scores import DIGITS
 from compressors.values import Passage
 from compressors.vectors import Ranges, encoded, sentences_of, slices
 from compressors.words import Words, is_punctuation
@@ -139,4 +140,4 @@ def relative(distances: NDArray[np.float64]) -> list[float]:
     if mean <= 0.0:
         return [0.5] * len(distances)
     # Rounded, so that the last bits of a batch or a machine do not decide between two.
-    return [round(float(distance) / (float(distance) + mean), 5) for distance in distances]
+    return [round(float(distance) / (float(distance) + mean), DIGITS) for distance in distances]

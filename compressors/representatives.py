@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from compressors.errors import InvalidInput
 from compressors.protection import UNPROTECTED, Protection
 from compressors.protocols import Encoder, Segmenter
+from compressors.scores import DIGITS
 from compressors.selection import ORDINARY, PROTECTED, Candidate
 from compressors.values import Passage
 from compressors.vectors import Ranges, encoded, mean_direction, sentences_of, slices
@@ -118,7 +119,7 @@ class Representatives:
             worth = (1 - self.query_weight) * worth + self.query_weight * (vectors @ wanted)
         early = 1.0 - np.array([sentence.place for sentence in sentences])
         # Rounded, so that the last bits of a batch or a machine do not decide between two.
-        return np.asarray(np.round(np.minimum(1.0, worth + self.position_weight * early), 5))
+        return np.asarray(np.round(np.minimum(1.0, worth + self.position_weight * early), DIGITS))
 
 
 def _centroid(sentences: Sequence[_Sentence], vectors: Vectors) -> Vectors:
@@ -140,10 +141,10 @@ def _marginal(worth: Floats, vectors: Vectors, diversity: float) -> list[tuple[i
     open_rows = np.ones(len(worth), dtype=bool)
     for _ in range(min(len(worth), _PICKS)):
         values = (1 - diversity) * worth - diversity * nearest
-        best = int(np.where(open_rows, np.round(values, 5), -np.inf).argmax())
+        best = int(np.where(open_rows, np.round(values, DIGITS), -np.inf).argmax())
         picked.append((best, float(values[best])))
         open_rows[best] = False
         nearest = np.maximum(nearest, vectors @ vectors[best])
-    values = np.round((1 - diversity) * worth - diversity * nearest, 5)
+    values = np.round((1 - diversity) * worth - diversity * nearest, DIGITS)
     rest = [int(row) for row in np.argsort(-values, kind="stable") if open_rows[row]]
     return picked + [(row, float(values[row])) for row in rest]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from compressors.errors import InvalidInput
+from compressors.scores import DIGITS
 from compressors.vectors import unit_rows
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class SphericalKMeans:
         for k in range(2, min(most, len(points) - 1) + 1):
             labels = k_means(points, k)
             # Rounded, so that the last bits of another machine do not decide between two.
-            value = round(silhouette(distances, labels), 5)
+            value = round(silhouette(distances, labels), DIGITS)
             if value > best_value or (k == 2 and value == best_value):  # noqa: PLR2004
                 best, best_value = labels, value
         return best
@@ -145,7 +146,7 @@ def isolated(points: Vectors, most: int) -> list[int]:
         return []
     cosines = points @ points.T
     np.fill_diagonal(cosines, -1.0)
-    nearest = np.round(cosines.max(axis=1), 5)
+    nearest = np.round(cosines.max(axis=1), DIGITS)
     middle = float(np.median(nearest))
     deviation = 1.4826 * float(np.median(np.abs(nearest - middle)))
     limit = middle - max(3.5 * deviation, 0.15)
@@ -157,7 +158,7 @@ def canonical_order(rows: Vectors) -> Labels:
     """The order of the rows that does not depend on how they were given."""
     import numpy as np
 
-    return np.lexsort(np.round(rows, 5).T[::-1])
+    return np.lexsort(np.round(rows, DIGITS).T[::-1])
 
 
 def _merged(rows: Vectors, duplicate: float) -> tuple[list[int], Labels]:
@@ -219,10 +220,10 @@ def farthest_first(points: Vectors, k: int) -> list[int]:
     """Rows to start from: the nearest to the mean, then always the farthest from those chosen."""
     import numpy as np
 
-    chosen = [int(np.round(points @ points.mean(axis=0), 5).argmax())]
+    chosen = [int(np.round(points @ points.mean(axis=0), DIGITS).argmax())]
     nearest = points @ points[chosen[0]]
     while len(chosen) < k:
-        rounded = np.round(nearest, 5)
+        rounded = np.round(nearest, DIGITS)
         rounded[chosen] = np.inf
         chosen.append(int(rounded.argmin()))
         nearest = np.maximum(nearest, points @ points[chosen[-1]])

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
-from prometheus_client.registry import Collector
 
 from compressors.engine import EngineStats, ModelStats
 from compressors.models.cache import CacheStats
@@ -32,68 +31,44 @@ _DROPPED: Final = ("cancelled", "deadline", "failed", "unavailable")
 _REFUSED: Final = ("deadline", "queue_full", "quota", "unavailable")
 
 
-class CacheMetrics(Collector):
-    """Asks a cache at every scrape; ``stats`` gives ``None`` where there is none, or not yet."""
-
-    def __init__(self, stats: Callable[[], CacheStats | None]) -> None:
-        self._stats = stats
-
-    def describe(self) -> Iterable[Metric]:
-        return ()
-
-    def collect(self) -> Iterable[Metric]:
-        stats = self._stats()
-        if stats is None:
-            return
-        asked = CounterMetricFamily(
-            "condensery_cache_lookups",
-            "Lookups in the cache, by what was looked for and whether it was there.",
-            labels=["kind", "result"],
-        )
-        for result, counts in (("hit", stats.hits), ("miss", stats.misses)):
-            for kind, count in counts.items():
-                asked.add_metric([kind, result], count)
-        yield asked
-        yield CounterMetricFamily(
-            "condensery_cache_evicted", "Entries that had to make room.", value=stats.evicted
-        )
-        yield GaugeMetricFamily(
-            "condensery_cache_entries", "Entries in the cache.", value=stats.entries
-        )
-        yield GaugeMetricFamily(
-            "condensery_cache_bytes", "Memory of these entries.", value=stats.bytes
-        )
+def of_cache(stats: CacheStats) -> Iterable[Metric]:
+    """What a cache holds, and how often it knew an answer."""
+    asked = CounterMetricFamily(
+        "condensery_cache_lookups",
+        "Lookups in the cache, by what was looked for and whether it was there.",
+        labels=["kind", "result"],
+    )
+    for result, counts in (("hit", stats.hits), ("miss", stats.misses)):
+        for kind, count in counts.items():
+            asked.add_metric([kind, result], count)
+    yield asked
+    yield CounterMetricFamily(
+        "condensery_cache_evicted", "Entries that had to make room.", value=stats.evicted
+    )
+    yield GaugeMetricFamily(
+        "condensery_cache_entries", "Entries in the cache.", value=stats.entries
+    )
+    yield GaugeMetricFamily("condensery_cache_bytes", "Memory of these entries.", value=stats.bytes)
 
 
-class EngineMetrics(Collector):
-    """Asks an engine at every scrape; ``stats`` gives ``None`` where there is none yet."""
-
-    def __init__(self, stats: Callable[[], EngineStats | None]) -> None:
-        self._stats = stats
-
-    def describe(self) -> Iterable[Metric]:
-        return ()
-
-    def collect(self) -> Iterable[Metric]:
-        stats = self._stats()
-        if stats is None:
-            return
-        for name, (attribute, description) in _COUNTS.items():
-            counter = CounterMetricFamily(name, description, labels=["model"])
-            yield _of_models(counter, stats.models, attribute)
-        for name, (attribute, description) in _SIZES.items():
-            gauge = GaugeMetricFamily(name, description, labels=["model"])
-            yield _of_models(gauge, stats.models, attribute)
-        yield _by_reason(
-            "condensery_dropped", "Rows that never reached the device.", _DROPPED, stats.dropped
-        )
-        yield _by_reason(
-            "condensery_refused",
-            "Requests that the engine had no room for, and calls that it refused.",
-            _REFUSED,
-            stats.rejected,
-        )
-        yield from _state(stats)
+def of_engine(stats: EngineStats) -> Iterable[Metric]:
+    """What an engine has done, what waits, and what it refused."""
+    for name, (attribute, description) in _COUNTS.items():
+        counter = CounterMetricFamily(name, description, labels=["model"])
+        yield _of_models(counter, stats.models, attribute)
+    for name, (attribute, description) in _SIZES.items():
+        gauge = GaugeMetricFamily(name, description, labels=["model"])
+        yield _of_models(gauge, stats.models, attribute)
+    yield _by_reason(
+        "condensery_dropped", "Rows that never reached the device.", _DROPPED, stats.dropped
+    )
+    yield _by_reason(
+        "condensery_refused",
+        "Requests that the engine had no room for, and calls that it refused.",
+        _REFUSED,
+        stats.rejected,
+    )
+    yield from _state(stats)
 
 
 def _of_models(

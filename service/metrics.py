@@ -31,7 +31,7 @@ from compressors.models.cache import CacheStats
 from compressors.values import Scoring
 from compressors.work import current
 from service.calls import Call
-from service.engine_metrics import CacheMetrics, EngineMetrics
+from service.engine_metrics import of_cache, of_engine
 from service.refusals import NotAllowed, NotConfigured, Unauthenticated
 from service.request import Result
 from service.status import reason_of
@@ -170,9 +170,10 @@ class Metrics:
 
         ``stats`` and ``cached`` give ``None`` while there is none.
         """
-        self.registry.register(_Gauges(gauges))
-        self.registry.register(EngineMetrics(stats))
-        self.registry.register(CacheMetrics(cached))
+        register = self.registry.register
+        register(_Asked(lambda: (GaugeMetricFamily(n, d, value=v) for n, d, v in gauges())))
+        register(_Asked(lambda: () if (found := stats()) is None else of_engine(found)))
+        register(_Asked(lambda: () if (found := cached()) is None else of_cache(found)))
 
 
 def code_name(code: grpc.StatusCode) -> str:
@@ -185,16 +186,17 @@ def code_name(code: grpc.StatusCode) -> str:
 _SPELLED = {grpc.StatusCode.OK: "OK", grpc.StatusCode.CANCELLED: "Canceled"}
 
 
-class _Gauges(Collector):
-    def __init__(self, gauges: Callable[[], Iterable[tuple[str, str, float]]]) -> None:
-        self._gauges = gauges
+class _Asked(Collector):
+    """Made anew at every scrape."""
+
+    def __init__(self, made: Callable[[], Iterable[Metric]]) -> None:
+        self._made = made
 
     def describe(self) -> Iterable[Metric]:
         return ()
 
     def collect(self) -> Iterable[Metric]:
-        for name, description, value in self._gauges():
-            yield GaugeMetricFamily(name, description, value=value)
+        return self._made()
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Self
 
 from compressors.budget import Budget, Counter, share_of
 from compressors.chain import Chain
-from compressors.engine import BatchReport, Engine, EngineStats
+from compressors.engine import BatchReport, Engine
 from compressors.protocols import Compressor
 from compressors.values import Context, Document
 from compressors.work import Work
@@ -169,15 +169,11 @@ class Pipeline:
         if not self._break_even.is_asked:
             return ""
         saved = most_saved(checked.request.budget, tokens, budget.max_tokens)
-        stats = self.engine.stats()
-        rate = _rate(stats)
-        if saved is None or rate is None:
+        expected = self.engine.expected(checked.tokens, kind=kind_of(checked.stages))
+        if saved is None or expected is None:
             return ""
-        # Turns are fair: of what others wait for, at least as much as this is done before it.
-        ahead = min(checked.tokens, max(0, stats.claimed_tokens - checked.tokens))
-        return self._break_even.objection(
-            own=checked.tokens / rate, waiting=ahead / rate, saved=saved
-        )
+        waiting, own = expected
+        return self._break_even.objection(own=own, waiting=waiting, saved=saved)
 
     def info(self) -> ServerInfo:
         catalogue = self.catalogue
@@ -215,13 +211,6 @@ class Pipeline:
             characters = sum(len(each.text) + len(each.title) for each in found)
             self._found_characters[index.name] = characters // len(found)
         return found
-
-
-def _rate(stats: EngineStats) -> float | None:
-    """Tokens a second of all models, in the proportions in which they were used."""
-    used = [(each.tokens, each.tokens_per_second) for each in stats.models if each.tokens]
-    seconds = sum(tokens / rate for tokens, rate in used if rate)
-    return sum(tokens for tokens, rate in used if rate) / seconds if seconds else None
 
 
 def _limit(spec: BudgetSpec, tokens: int) -> int | None:

@@ -54,7 +54,7 @@ _DETAILS = "grpc-status-details-bin"
 _PUSHBACK = "grpc-retry-pushback-ms"
 # Headers are limited to 8 KiB in many places, and a message takes up to 9 bytes a character there.
 _LONGEST = 300
-_LATEST_RETRY = 60.0
+_SOONEST_RETRY, _LATEST_RETRY = 0.05, 60.0
 
 
 def reason_of(error: CompressionError) -> str:
@@ -104,8 +104,8 @@ def _details(error: CompressionError) -> list[Message]:
         return [BadRequest(field_violations=[violation])]
     if isinstance(error, Overloaded):
         retry = RetryInfo()
-        seconds = min(error.retry_after, _LATEST_RETRY)
-        retry.retry_delay.FromMilliseconds(max(1, math.ceil(seconds * 1000)))
+        seconds = min(max(error.retry_after, _SOONEST_RETRY), _LATEST_RETRY)
+        retry.retry_delay.FromMilliseconds(math.ceil(seconds * 1000))
         return [retry, _quota(error)] if isinstance(error, QuotaExceeded) else [retry]
     return []
 

@@ -29,7 +29,6 @@ _FEWEST, _MOST = 2, 8
 More threads than that in Python only make the event loop wait."""
 _SECONDS_A_TOKEN: Final = 1e-4
 _BULK_SECONDS: Final = 10.0
-_SHORTEST_RETRY, _LONGEST_RETRY = 0.05, 60.0
 
 
 @dataclass(slots=True, order=True)
@@ -116,9 +115,8 @@ class Workers:
         before += self._slots.waiting
         wait, remaining = self._slots.expected_wait(before), job.work.remaining
         if remaining is not None and wait > remaining:
-            retry = min(max(wait - remaining, _SHORTEST_RETRY), _LONGEST_RETRY)
             problem = f"the wait would be {wait:.2f} s, {remaining:.2f} s are left"
-            raise Overloaded(problem, retry_after=retry)
+            raise Overloaded(problem, retry_after=wait - remaining)
 
     def _next(self) -> None:
         with self._lock:

@@ -111,6 +111,15 @@ class Engine:
             with self._device.lock:
                 self._scheduler.release(work)
 
+    def expected(self, tokens: int, *, kind: str) -> tuple[float, float] | None:
+        """Seconds that ``work.current()`` will wait for the device, and have of it.
+
+        Of what it was admitted for, or of ``tokens`` of the ``kind``; ``None`` before the device
+        was measured.
+        """
+        with self._device.lock:
+            return self._scheduler.expected(current(), tokens, kind=kind)
+
     @property
     def alive(self) -> bool:
         """Whether calls can be served."""

@@ -16,7 +16,7 @@ from compressors.work import Work
 
 _CAUTION = 0.1
 """What a wait may take longer, as a share: starting batches, and what is done between them."""
-_SHORTEST_RETRY, _LONGEST_RETRY, _UNKNOWN_RETRY = 0.05, 60.0, 1.0
+_UNKNOWN_RETRY = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +62,8 @@ class Ledger:
         account = self._account(work) or Account()
         if account.admitted:
             raise InvalidInput("work", "it is admitted already")
-        cost = self._kinds.cost(kind)
-        amount = Amount(tokens, tokens * (self._kinds.usual_cost if cost is None else cost))
-        self._check(work, amount, pace, counts_own=cost is not None)
+        amount = self._amount(tokens, kind)
+        self._check(work, amount, pace, counts_own=self._kinds.cost(kind) is not None)
 
         account = self._open(work)
         account.admitted, account.kind, account.asked = True, kind, tokens
@@ -113,6 +112,19 @@ class Ledger:
             account.is_cut = True
         self._close(work, account)
 
+    def expected(
+        self, work: Work, tokens: int, pace: Pace, *, kind: str
+    ) -> tuple[float, float] | None:
+        """Seconds that a request will wait for the device, and have of it; ``None`` if unknown.
+
+        What an admitted one will have is what it has reserved, what another one will, ``tokens``.
+        """
+        if pace.rate is None:
+            return None
+        account, more = self._account(work), self._amount(tokens, kind).cost
+        more, own = (more, more) if account is None else (0.0, account.waiting_cost)
+        return self._wait(work, more, own) / pace.rate, own / pace.rate
+
     def knows(self, work: Work) -> bool:
         """Whether there is an account of a request."""
         return self._account(work) is not None
@@ -131,6 +143,10 @@ class Ledger:
         self._check_room(amount.tokens, pace)
         self._check_time(work, amount.cost, pace, counts_own=counts_own)
 
+    def _amount(self, tokens: int, kind: str) -> Amount:
+        cost = self._kinds.cost(kind)
+        return Amount(tokens, tokens * (self._kinds.usual_cost if cost is None else cost))
+
     def _check_room(self, tokens: int, pace: Pace) -> None:
         # A request above the limit gets its turn when nothing else waits: no size is refused for
         # ever. Its rows exist already, so cutting it into slices would bound nothing.
@@ -140,7 +156,7 @@ class Ledger:
             cost = over * self._cost / self.claimed
             raise Overloaded(
                 f"{self.claimed} tokens wait, {tokens} more are over {self._max_tokens}",
-                retry_after=_UNKNOWN_RETRY if pace.rate is None else _retry_after(cost / pace.rate),
+                retry_after=_UNKNOWN_RETRY if pace.rate is None else cost / pace.rate,
             )
 
     def _check_time(self, work: Work, own: float, pace: Pace, *, counts_own: bool) -> None:
@@ -152,13 +168,11 @@ class Ledger:
         # Of a kind that was never seen only the wait is known. Counting every token that it
         # reserves would refuse some that are quick, and so never find out.
         counted = own if counts_own else 0.0
-        group = self._groups.get((work.bulk, work.tenant), Group())
-        waiting = {key: each.waiting_cost for key, each in self._groups.items()}
-        wait = self._until(work, group.before(work, own) + own, waiting) - own
-        self._check_left(work, wait, counted, pace)
+        self._check_left(work, self._wait(work, own, own), counted, pace)
         # Whom it would pass was told that he will be done in time. Who will not be anyway is no
         # reason to refuse others.
-        for other, need in group.passed(work, own):
+        waiting = self._waiting()
+        for other, need in self._group(work).passed(work, own):
             until = self._until(other, need, waiting)
             if other.remaining is not None and until / pace.rate <= other.remaining:
                 self._check_left(other, until + counted, 0.0, pace)
@@ -170,13 +184,24 @@ class Ledger:
         # Its last rows may be in a batch with those of others, which ends for all at once. As many
         # as wait now will have come until then, not more.
         margin = wait * _CAUTION + min(wait, pace.batch)
-        seconds, longest = (wait + own) / pace.rate, (wait + own + margin) / pace.rate
-        if longest > remaining:
+        seconds = (wait + own + margin) / pace.rate
+        if seconds > remaining:
             self.rejected["deadline"] += 1
             raise Overloaded(
-                f"it may take {longest:.2f} s, {remaining:.2f} s are left",
-                retry_after=_retry_after(seconds - remaining),
+                f"it may take {seconds:.2f} s, {remaining:.2f} s are left",
+                retry_after=seconds - remaining,
             )
+
+    def _wait(self, work: Work, more: float, own: float) -> float:
+        """What is computed of others before ``own`` of a request is, of which ``more`` is new."""
+        need = self._group(work).before(work, more) + own
+        return self._until(work, need, self._waiting()) - own
+
+    def _group(self, work: Work) -> Group:
+        return self._groups.get((work.bulk, work.tenant), Group())
+
+    def _waiting(self) -> Mapping[tuple[bool, str], float]:
+        return {key: group.waiting_cost for key, group in self._groups.items()}
 
     def _until(self, work: Work, need: float, waiting: Mapping[tuple[bool, str], float]) -> float:
         """What is computed until ``need`` is of those of its class and tenant, from now on."""
@@ -205,8 +230,7 @@ class Ledger:
         self._quotas.take(work.tenant, tokens)
 
     def _account(self, work: Work) -> Account | None:
-        group = self._groups.get((work.bulk, work.tenant))
-        return None if group is None else group.accounts.get(work)
+        return self._group(work).accounts.get(work)
 
     def _open(self, work: Work) -> Account:
         return self._groups[work.bulk, work.tenant].open(work)
@@ -226,7 +250,3 @@ class Ledger:
         self._quotas.take(work.tenant, account.computed - account.paid)
         if account.asked and not (account.is_cut or work.expired):
             self._kinds.add(account.kind, account.computed_cost, account.asked)
-
-
-def _retry_after(seconds: float) -> float:
-    return min(max(seconds, _SHORTEST_RETRY), _LONGEST_RETRY)

@@ -52,6 +52,10 @@ class Scheduler:
         """Admit a request. Raises ``Overloaded``."""
         self.ledger.reserve(work, tokens, self._pace(), kind=kind)
 
+    def expected(self, work: Work, tokens: int, *, kind: str) -> tuple[float, float] | None:
+        """Seconds that a request will wait and have of the device; ``None`` if unknown."""
+        return self.ledger.expected(work, tokens, self._pace(), kind=kind)
+
     def release(self, work: Work) -> None:
         """Give back what is left of a reservation."""
         self.ledger.release(work)

@@ -77,11 +77,10 @@ def steady(forward: Forward, device: str) -> Forward:
     """A model whose results do not depend on what else is in a batch, where that is affordable.
 
     On a CPU they do not: the same row gives the same bits, in any dtype, on machines of one kind
-    with as many threads and the same libraries. Nothing is lost there: documents are computed as
-    fast alone as in batches, only for rows of a few tokens it takes longer. On a GPU single rows
-    would leave it idle, so rows share batches, and results differ a little with them (about 1e-6
-    in float32, 1e-2 in half precision); scores are rounded before anything is decided by them, so
-    decisions are the same unless one lies at the edge of a step.
+    with as many threads and the same libraries. What that costs is in docs/performance.md. On a GPU
+    single rows would leave it idle, so rows share batches, and results differ a little with them;
+    scores are rounded before anything is decided by them, so decisions are the same unless one lies
+    at the edge of a step.
     """
     return OneByOne(forward) if device.startswith("cpu") else forward
 

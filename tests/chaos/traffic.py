@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from condensery import AsyncClient, Compression, CondenseryError
+from tests.chaos.members import Member
 from tests.service.hand import CATS, QUERY
 
 PATIENCE = 60.0
@@ -87,3 +89,17 @@ async def asking(
     finally:
         traffic.over = True
         await asyncio.gather(*tasks)
+
+
+async def survives(
+    traffic: Traffic, pair: list[Member], number: signal.Signals, *, calls: int
+) -> None:
+    """Signal to the first of two servers between so many calls and as many; both answer some."""
+    first, second = pair
+    await traffic.more(calls)
+    first.send(number)
+    status = await first.end
+    await traffic.more(calls)
+    assert status == (0 if number is signal.SIGTERM else -number)
+    assert first.server.calls("OK") > 0
+    assert second.server.calls("OK") > 0

@@ -9,26 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from compressors.values import Context, Document, Passage
+from compressors.values import Document, Passage
 from service.prompt import Prompt, Template
-from service.request import Result
-from tests.service.test_prompt import TOTALS
+from tests.service.test_prompt import result
 
 PLAIN = Template("{context}\n{query}")
 
 
 def prompt(*documents: Document, query: str = "Where?") -> Prompt:
-    context = Context(query, tuple(map(Passage.whole, documents)))
-    result = Result(
-        text=context.text,
-        documents=(),
-        summaries=(),
-        stages=(),
-        totals=TOTALS,
-        chain="exit",
-        context=context,
-    )
-    return PLAIN.fill(result)
+    return PLAIN.fill(result(*map(Passage.whole, documents), query=query))
 
 
 def marks(made: Prompt) -> list[str]:

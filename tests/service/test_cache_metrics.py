@@ -1,22 +1,21 @@
 """What Prometheus gets to see of the cache."""
 
 import numpy as np
-from prometheus_client import CollectorRegistry
 
 from compressors.models.cache import Cache
-from service.engine_metrics import CacheMetrics
+from service.metrics import Metrics
 
 
 def test_shows_what_the_cache_holds_and_how_often_it_helped() -> None:
-    registry, cache = CollectorRegistry(), Cache(1_000)
-    registry.register(CacheMetrics(cache.stats))
+    metrics, cache = Metrics(), Cache(1_000)
+    metrics.watch(lambda: (), lambda: None, cache.stats)
     memory = cache.memory("scores", "minilm")
 
     for _ in range(3):
         memory.arrays([b"a text"], lambda missing: [np.zeros(2) for _ in missing])
 
     def value(name: str, **labels: str) -> float | None:
-        return registry.get_sample_value(f"condensery_cache_{name}", labels)
+        return metrics.registry.get_sample_value(f"condensery_cache_{name}", labels)
 
     assert value("lookups_total", kind="scores", result="miss") == 1
     assert value("lookups_total", kind="scores", result="hit") == 2
