@@ -75,6 +75,17 @@ def test_refuses_what_would_wait_longer_than_it_may() -> None:
     assert ledger.rejected == {"deadline": 1}
 
 
+def test_says_how_long_a_request_will_wait_and_have_the_device() -> None:
+    ledger, second = of_at_most(10_000), Work()
+    assert ledger.expected(second, 1_000, UNKNOWN, kind="") is None
+    ledger.reserve(Work(), 1_000, TEN)
+    ledger.reserve(second, 1_000, TEN)
+
+    assert ledger.expected(second, 5, TEN, kind="") == pytest.approx((100.0, 100.0))
+    # A small one passes both; every second batch is made around the oldest row.
+    assert ledger.expected(Work(), 100, TEN, kind="") == pytest.approx((10.0, 10.0))
+
+
 def test_a_small_request_is_not_refused_for_a_large_one_that_it_will_pass() -> None:
     ledger = of_at_most(10_000)
     ledger.reserve(Work(), 5_000, TEN)
